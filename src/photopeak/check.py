@@ -1,0 +1,210 @@
+"""The road from a folder to judged results. `map` is its only seam for scale: the builtin, a process pool's or an engine's."""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from photopeak.criterion import Criterion, choose, shipped_criteria
+from photopeak.dicom.gather import Unread, gather
+from photopeak.evidence import Evidence
+from photopeak.facts import Facts
+from photopeak.finding import Finding, raise_finding
+from photopeak.procedure import Procedure, Refused, Remark, Result, roll
+from photopeak.verdict import Verdict, judge
+from photopeak.words import Words
+
+Progress = Callable[[str, int, int], None]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One procedure to run on one evidence; picklable, so any engine can carry it."""
+
+    procedure: Procedure
+    evidence: Evidence
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What one procedure found on one evidence: a result with its verdicts, or a refusal."""
+
+    procedure: Procedure
+    evidence: Evidence
+    result: Result | None = None
+    refusal: Refused | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    finding: Finding | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One check of a set of paths. `untested`: limits of this stage whose procedure found no evidence."""
+
+    examined: tuple[Examined, ...]
+    unread: tuple[Unread, ...]
+    stage: str
+    programme: str | None
+    untested: tuple[Criterion, ...]
+    made: datetime.datetime
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for one in self.examined for verdict in one.verdicts)
+
+
+def check(
+    paths: Iterable[Path],
+    *,
+    stage: str = "status",
+    programme: str | None = None,
+    facts: Facts | None = None,
+    criteria: Sequence[Criterion] = (),
+    options: Mapping[str, Any] | None = None,
+    only: Procedure | None = None,
+    map: Callable[[Callable[[Task], Examined], Iterable[Task]], Iterable[Examined]] = builtins.map,
+    progress: Progress | None = None,
+) -> Checked:
+    """Gather, run every suitable procedure (or `only` that one), and judge by the shipped limits and `criteria`.
+
+    `options` go to every procedure whose signature knows them. `progress(step, done, all)`: steps "read" and "measure".
+    """
+    gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
+    evidence = [(facts or Facts()).added_to(one) for one in gathered.evidence]
+    tasks, idle = pair(evidence, [only] if only else list(roll().values()), options or {}, forced=only is not None)
+    unread = gathered.unread + idle
+    del gathered, evidence
+    examined = _useful(tuple(_counted(map(examine, tasks), len(tasks), progress)))
+    limits = (*shipped_criteria(), *criteria)
+    judged = tuple(_judged(one, limits, stage, programme) for one in examined)
+    return Checked(
+        examined=judged,
+        unread=unread,
+        stage=stage,
+        programme=programme,
+        untested=_untested(judged, limits, stage, programme),
+        made=datetime.datetime.now().replace(microsecond=0),
+    )
+
+
+def pair(
+    evidence: Iterable[Evidence], procedures: Sequence[Procedure], options: Mapping[str, Any], *, forced: bool
+) -> tuple[list[Task], tuple[Unread, ...]]:
+    """Which procedure is run on which evidence, and the evidence that none of them suits, with the reasons.
+
+    `forced`: the person named the procedure, so it is run and may refuse in its own words.
+    """
+    tasks, idle = [], []
+    for one in evidence:
+        suitable, reasons = [], []
+        for candidate in procedures:
+            no = None if one.kind in candidate.kinds else Words(f"not for {one.kind}", f"不适用于 {one.kind}")
+            no = no or (None if forced else candidate.accepts(one))
+            if no is None:
+                known = {name: value for name, value in options.items() if name in candidate.options}
+                suitable.append(Task(procedure=candidate, evidence=one, options=known))
+            elif one.kind in candidate.kinds or forced:
+                reasons.append((candidate, no))
+        tasks += suitable
+        if not suitable:
+            idle.append(_idle(one, reasons))
+    return tasks, tuple(idle)
+
+
+def _idle(evidence: Evidence, reasons: Sequence[tuple[Procedure, Words]]) -> Unread:
+    en = "; ".join(f"{one.en}: {words.en}" for one, words in reasons) or f"nothing is built for {evidence.kind} yet"
+    zh = "；".join(f"{one.zh}：{words.zh}" for one, words in reasons) or f"尚无适用于 {evidence.kind} 的检测项目"
+    return Unread(
+        path=evidence.files[0].path,
+        code="no_suitable_procedure",
+        words=Words(
+            f"{evidence.name} was read, but no procedure suits it ({en})",
+            f"{evidence.name} 已读取，但没有适用的检测项目（{zh}）",
+        ),
+    )
+
+
+def examine(task: Task) -> Examined:
+    """Run one task. A refusal is a result; a fault of the procedure itself is told as one and hides nothing else."""
+    begun = time.perf_counter()
+    result, refusal = None, None
+    try:
+        result = task.procedure.run(task.evidence, **task.options)
+    except Refused as refused:
+        refusal = refused.with_traceback(None)
+    except Exception as fault:
+        logger.exception("%s failed", task.procedure.name)
+        refusal = Refused(
+            "procedure_failed",
+            en=f"the procedure stopped on a fault of its own ({type(fault).__name__}); the other results are not affected, "
+            "please send this file to the developers",
+            zh=f"该检测项目自身出错（{type(fault).__name__}），其他结果不受影响；请将该文件发给开发者。",
+        )
+    seconds = time.perf_counter() - begun
+    if result is not None and task.evidence.remarks:
+        noticed = tuple(Remark(code=code, words=words) for code, words in task.evidence.remarks)
+        result = replace(result, remarks=result.remarks + noticed)
+    return Examined(
+        procedure=task.procedure,
+        evidence=replace(task.evidence, images=None),
+        result=result,
+        refusal=refusal,
+        seconds=round(seconds, 6),
+    )
+
+
+def _counted(results: Iterable[Examined], of: int, progress: Progress | None) -> Iterator[Examined]:
+    for done, result in enumerate(results, 1):
+        if progress:
+            progress("measure", done, of)
+        yield result
+
+
+def _useful(examined: tuple[Examined, ...]) -> tuple[Examined, ...]:
+    """Without the refusals of procedures on evidence that another procedure measured."""
+    measured = {one.evidence.sha256 for one in examined if one.result}
+    return tuple(one for one in examined if one.result or one.evidence.sha256 not in measured)
+
+
+def _judged(one: Examined, limits: Sequence[Criterion], stage: str, programme: str | None) -> Examined:
+    if one.result is None:
+        return one
+    programme = programme or (f"earl{one.evidence.facts['earl']:g}" if "earl" in one.evidence.facts else None)
+    subject, names = one.evidence.about, {quantity.name for quantity in one.procedure.quantities}
+    of_procedure = [row for row in limits if row.quantity in names and row.applies_to(subject)]
+    chosen = choose(of_procedure, stage=stage, programme=programme)
+    verdicts = judge(one.result.measurements, chosen)
+    if not programme:
+        verdicts = tuple(_ask_for_programme(verdict, of_procedure, stage) for verdict in verdicts)
+    finding = raise_finding(subject, one.procedure.name, one.procedure.words, verdicts)
+    return replace(one, verdicts=verdicts, finding=finding)
+
+
+def _ask_for_programme(verdict: Verdict, limits: Iterable[Criterion], stage: str) -> Verdict:
+    """A measurement that only a programme judges is not assessed because nobody said which programme."""
+    measurement = verdict.measurement
+    if verdict.criterion is None and measurement is not None:
+        asked = any(row.programme and row.stage == stage and row.concerns(measurement) for row in limits)
+        return replace(verdict, reason="programme_not_chosen") if asked else verdict
+    return verdict
+
+
+def _untested(
+    judged: Sequence[Examined], limits: Iterable[Criterion], stage: str, programme: str | None
+) -> tuple[Criterion, ...]:
+    """Limits of the disciplines seen whose procedure found no evidence: a skipped test never passes silently."""
+    disciplines = {one.procedure.discipline for one in judged}
+    tested = {quantity.name for one in judged for quantity in one.procedure.quantities}
+    names = {
+        quantity.name for entry in roll().values() if entry.discipline in disciplines for quantity in entry.quantities
+    } - tested
+    return tuple(row for row in choose(limits, stage=stage, programme=programme) if row.quantity in names)

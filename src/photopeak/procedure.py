@@ -1,0 +1,190 @@
+"""How evidence is analysed: the roll of procedures, ours and plugins', found the same way.
+
+A procedure is a function `run(evidence, *, option=default ...) -> Result` in a module of a discipline folder, declared with
+`@procedure`. Its address is `discipline.module`; its command-line options, labels and documentation come from the declaration.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from photopeak.evidence import Evidence
+from photopeak.figure import Figure
+from photopeak.measurement import Measurement, Quantity
+from photopeak.words import Words
+
+DISCIPLINES = (
+    "gamma_camera",
+    "spect",
+    "pet",
+    "activity_meter",
+    "bone_density",
+    "immunoassay",
+    "radionuclide_therapy",
+    "radiopharmacy",
+    "treatment_response",
+    "radiotherapy_export",
+    "report_review",
+)
+
+
+class Refused(Exception):
+    """This evidence cannot be analysed by this procedure: what was found, what was needed, what to do next."""
+
+    def __init__(self, code: str, *, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.code = code
+        self.words = Words(en, zh)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_refused, (self.code, self.words.en, self.words.zh))
+
+
+def _refused(code: str, en: str, zh: str) -> Refused:
+    return Refused(code, en=en, zh=zh)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something a reader of the result must know; `code` is stable, the words are for people."""
+
+    code: str
+    words: Words
+
+
+def remark(code: str, *, en: str, zh: str) -> Remark:
+    return Remark(code=code, words=Words(en, zh))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One line of "how it was measured": a label and a value in both languages."""
+
+    label: Words
+    value: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Base of every procedure's own dataclass: what was measured and noticed; arrays for the figures stand beside it."""
+
+    measurements: tuple[Measurement, ...]
+    remarks: tuple[Remark, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def figures(self) -> tuple[Figure, ...]:
+        """What there is to look at, as plain declarations; `photopeak.present` draws them."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """An option of a procedure, read from its signature: `Annotated[float, Words("pixel size", "像素大小")] = 2.0`."""
+
+    name: str
+    type: Any
+    default: Any
+    words: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """One entry of the roll. Picklable: `run` and `accepts` are module-level functions."""
+
+    name: str
+    en: str
+    zh: str
+    implements: str
+    kinds: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    accepts: Callable[[Evidence], Words | None]
+    run: Callable[..., Result]
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    @property
+    def words(self) -> Words:
+        return Words(self.en, self.zh)
+
+    @property
+    def discipline(self) -> str:
+        return self.name.split(".")[0]
+
+
+def anything(evidence: Evidence) -> Words | None:
+    """The default `accepts`: every evidence of the declared kinds is tried; the procedure itself refuses with its reason."""
+    return None
+
+
+def procedure(
+    *,
+    en: str,
+    zh: str,
+    implements: str,
+    kinds: tuple[str, ...],
+    quantities: tuple[Quantity, ...],
+    accepts: Callable[[Evidence], Words | None] = anything,
+    name: str | None = None,
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Enter a function in the roll. `accepts` answers None for yes, or the reason for no. `name` only for plugins."""
+
+    def declare(run: Callable[..., Result]) -> Callable[..., Result]:
+        address = name or ".".join(run.__module__.split(".")[-2:])
+        entry = Procedure(
+            name=address,
+            en=en,
+            zh=zh,
+            implements=implements,
+            kinds=kinds,
+            quantities=quantities,
+            accepts=accepts,
+            run=run,
+            options=options_of_function(run),
+        )
+        _DECLARED[address] = entry
+        return run
+
+    return declare
+
+
+_DECLARED: dict[str, Procedure] = {}
+
+
+def options_of_function(run: Callable[..., Any]) -> dict[str, Option]:
+    """The keyword-only parameters of a function as options, with the words of their annotations."""
+    hints = typing.get_type_hints(run, include_extras=True)
+    options = {}
+    for parameter in inspect.signature(run).parameters.values():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        hint = hints.get(parameter.name, str)
+        words = Words(parameter.name.replace("_", " "), parameter.name)
+        if typing.get_origin(hint) is typing.Annotated:
+            hint, *extras = typing.get_args(hint)
+            words = next((extra for extra in extras if isinstance(extra, Words)), words)
+        options[parameter.name] = Option(name=parameter.name, type=hint, default=parameter.default, words=words)
+    return options
+
+
+@cache
+def roll() -> Mapping[str, Procedure]:
+    """Every procedure by its address: the modules of the discipline folders, and the entry points `photopeak.procedures`."""
+    for discipline in DISCIPLINES:
+        try:
+            package = importlib.import_module(f"photopeak.{discipline}")
+        except ModuleNotFoundError as missing:
+            if missing.name != f"photopeak.{discipline}":
+                raise
+            continue
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"photopeak.{discipline}.{module.name}")
+    for entry_point in importlib.metadata.entry_points(group="photopeak.procedures"):
+        entry_point.load()
+    return dict(sorted(_DECLARED.items()))

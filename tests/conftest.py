@@ -1,0 +1,28 @@
+"""What every test may use: the shared data (skipped with a message where missing) and the switch for complete studies."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run slow studies in their complete form")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full"):
+        return
+    for item in items:
+        if "full" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="complete form of a slow study: run with --full"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real data and worked examples, beside the checkout."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("real data not found: ../shared is missing")
+    return folder

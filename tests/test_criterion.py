@@ -1,0 +1,101 @@
+"""Limits are data with their page; a wrong file is refused in words; what nobody read is provisional or empty."""
+
+import pytest
+
+from photopeak.criterion import CriteriaError, choose, load_criteria, parse_criteria, shipped_criteria
+from photopeak.evidence import Subject
+
+OWN = """
+standard = "manufacturer's specification"
+edition = "2021"
+read_by = ["2026-05-01 LL"]
+[[limit]]
+quantity = "integral_uniformity"
+where = { fov = "CFOV" }
+stage = "acceptance"
+basis = "manufacturer"
+device = { serial = "SN 7" }
+reference = 3.0
+factor = 1.1
+unit = "%"
+"""
+
+
+def test_every_shipped_limit_with_a_number_has_its_clause_source_and_quote():
+    rows = [row for row in shipped_criteria() if row.has_limit]
+    assert len(rows) >= 34
+    assert [row for row in rows if not (row.standard and row.clause and row.source_url and row.quote)] == []
+
+
+def test_standards_nobody_could_read_ship_without_numbers():
+    rows = [row for row in shipped_criteria() if row.standard.startswith(("WS 523", "WS 817"))]
+    assert rows
+    assert [row for row in rows if row.has_limit] == []
+
+
+def test_literature_and_unread_limits_are_provisional():
+    rows = {(row.standard[:8], row.where.get("statistic")): row for row in shipped_criteria()}
+    assert next(row for key, row in rows.items() if key[0] == "textbook").provisional
+    assert all(row.provisional for row in shipped_criteria() if row.programme == "earl2" and row.where["statistic"] == "peak")
+    assert not any(row.provisional for row in shipped_criteria() if row.programme == "earl1")
+
+
+def test_the_shipped_numbers_are_those_of_the_sources(shared):
+    """Every number that ships stands in the verified tables, with the same quantity, stage and unit."""
+    import tomllib
+
+    verified = set()
+    for name in ("pet.toml", "gamma_camera_spect_activity_meter.toml", "laboratory_therapy_bone.toml"):
+        for row in tomllib.loads((shared / "spec" / "limits" / name).read_text("utf-8")).get("limit", ()):
+            verified.add((row["quantity"], row["stage"], row.get("lower"), row.get("upper")))
+    shipped = {(row.quantity, row.stage, row.lower, row.upper) for row in shipped_criteria() if row.has_limit}
+    assert shipped - verified == set()
+
+
+def test_a_users_specification_with_a_factor_applies_to_its_own_device(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN, encoding="utf-8")
+    (row,) = load_criteria(path)
+    assert (row.lower, row.upper, row.basis, row.provisional) == (None, pytest.approx(3.3), "manufacturer", False)
+    assert row.applies_to(Subject(serial="SN 7"))
+    assert not row.applies_to(Subject(serial="SN 8"))
+
+
+def test_a_limit_nobody_signed_is_provisional():
+    (row,) = parse_criteria(OWN.replace('read_by = ["2026-05-01 LL"]', ""), "own.toml")
+    assert row.provisional
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [({"tolerance": 0.5}, (2.5, 3.5)), ({"tolerance_percent": 10}, (2.7, 3.3)), ({}, (None, 3.0))]
+)
+def test_a_baseline_becomes_bounds(change, expected):
+    extra = "\n".join(f"{key} = {value}" for key, value in change.items())
+    (row,) = parse_criteria(OWN.replace("factor = 1.1", extra), "own.toml")
+    assert (row.lower, row.upper) == (pytest.approx(expected[0]) if expected[0] else None, pytest.approx(expected[1]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not toml [",
+        OWN.replace("quantity", "quantify"),
+        OWN.replace('"acceptance"', '"someday"'),
+        OWN.replace("reference = 3.0", "upper = true"),
+    ],
+)
+def test_a_wrong_criteria_file_is_refused_in_both_languages(tmp_path, text):
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CriteriaError) as refused:
+        load_criteria(path)
+    assert "own.toml" in refused.value.words.en
+    assert "own.toml" in refused.value.words.zh
+
+
+def test_a_programme_is_judged_only_when_asked_for():
+    names = {(row.programme) for row in choose(shipped_criteria(), stage="harmonisation")}
+    assert names == {None}
+    asked = choose(shipped_criteria(), stage="status", programme="earl2")
+    assert {row.programme for row in asked} == {"earl2", None}
+    assert {row.stage for row in asked if row.programme is None} <= {"status"}
