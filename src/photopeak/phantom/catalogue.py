@@ -1,0 +1,17 @@
+"""The phantoms of known truth that `photopeak phantom NAME` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from photopeak.phantom.flood import flood_files
+from photopeak.phantom.iec_body import iec_body_files
+from photopeak.procedure import Option, options_of_function
+
+CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {"flood": flood_files, "iec_body": iec_body_files}
+
+
+def options_of(name: str) -> dict[str, Option]:
+    """The options of a phantom, from its signature."""
+    return {key: option for key, option in options_of_function(CATALOGUE[name]).items() if key != "seed"}
