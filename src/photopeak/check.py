@@ -79,7 +79,7 @@ def check(
     `options` go to every procedure whose signature knows them. `progress(step, done, all)`: steps "read" and "measure".
     """
     gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
-    evidence = [(facts or Facts()).added_to(one) for one in gathered.evidence]
+    evidence = with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence])
     tasks, idle = pair(evidence, [only] if only else list(roll().values()), options or {}, forced=only is not None)
     unread = gathered.unread + idle
     del gathered, evidence
@@ -94,6 +94,16 @@ def check(
         untested=_untested(judged, limits, stage, programme),
         made=datetime.datetime.now().replace(microsecond=0),
     )
+
+
+def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Where a fact says `background_of = "file"`, that file's evidence carries it as the fact `background`."""
+    backgrounds = {one.facts["background_of"]: one for one in evidence if "background_of" in one.facts}
+    completed = []
+    for one in evidence:
+        own = next((backgrounds[name] for f in one.files if (name := Path(f.path).name) in backgrounds), None)
+        completed.append(one if own is None else replace(one, facts={**one.facts, "background": own}))
+    return completed
 
 
 def pair(
@@ -155,7 +165,7 @@ def examine(task: Task) -> Examined:
         result = replace(result, remarks=result.remarks + noticed)
     return Examined(
         procedure=task.procedure,
-        evidence=replace(task.evidence, images=None),
+        evidence=replace(task.evidence, images=None, facts={k: v for k, v in task.evidence.facts.items() if k != "background"}),
         result=result,
         refusal=refusal,
         seconds=round(seconds, 6),

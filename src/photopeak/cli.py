@@ -226,7 +226,11 @@ def _split(words: list[str], known: Mapping[str, Option]) -> tuple[list[Path], d
             continue
         if not equals and not rest:
             raise Wrong(f"--{name} needs a value", f"--{name} 需要取值")
-        options[option.name] = _value(option, value if equals else rest.pop(0))
+        text = value if equals else rest.pop(0)
+        if typing.get_origin(option.type) is tuple:  # repeatable
+            options[option.name] = (*options.get(option.name, ()), text)
+        else:
+            options[option.name] = _value(option, text)
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None or not paths:
         raise Wrong(f"{missing or 'PATH'}: no such file or folder", f"{missing or 'PATH'}：没有这个文件或文件夹")
@@ -389,6 +393,29 @@ def phantom_command(
             raise Wrong(str(error), str(error)) from error
         for path in written:
             typer.echo(path)
+
+
+@app.command("demo")
+def demo_command(
+    out: Path = typer.Option(Path("photopeak-demo"), "--out", help="folder to write into / 输出文件夹"),
+    no_serve: bool = typer.Option(False, "--no-serve", help="do not open the report / 不打开报告"),
+    lang: str | None = LANG,
+) -> None:
+    """Make a small sample folder with known faults, check it, open the report / 生成示例并检测"""
+    from photopeak.demo import check_sample, make_sample, show
+    from photopeak.present.report import write_report
+    from photopeak.present.terminal import show as show_in_terminal
+
+    with _spoken(lang) as language, _progress(language) as progress:
+        making = Words("making", "生成").say(language)
+        sample = make_sample(out / "sample", lambda name: console.print(f"{making}: {name}", markup=False))
+        checked = check_sample(sample, progress)
+        files = write_report(checked, out / "report", language=language)
+        show_in_terminal(checked, language, console)
+        console.print(Words("report", "报告").say(language) + f": {files.html.resolve()}", markup=False, soft_wrap=True)
+        console.print(f"     {files.pdf.resolve()}", markup=False, soft_wrap=True)
+        if not no_serve:
+            show(files.html)
 
 
 if __name__ == "__main__":

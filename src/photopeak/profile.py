@@ -101,12 +101,13 @@ class GaussianFit:
         """The fitted curve at these positions, in counts per sample."""
         at = np.atleast_1d(np.asarray(positions_mm, dtype=np.float64))
         parameters = np.array([[self.centre_mm, self.sigma_mm, self.amplitude, self.background]])
-        return _model(at[np.newaxis], parameters, self.pixel_mm)[0][0]
+        curve: Floats = _model(at[np.newaxis], parameters, self.pixel_mm)[0][0]
+        return curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianFits:
-    """Many fits at once: `parameters[n, 4]` and `covariance[n, 4, 4]` (centre, sigma, amplitude, background), NaN where failed."""
+    """Many fits: `parameters[n, 4]`, `covariance[n, 4, 4]` (centre, sigma, amplitude, background), NaN where one failed."""
 
     parameters: Floats
     covariance: Floats
@@ -141,7 +142,8 @@ def nema_width(positions_mm: npt.ArrayLike, counts: npt.ArrayLike, fraction: flo
             "clipped",
             en=f"the profile does not fall to {fraction:.0%} of its peak on both sides inside the {len(at)} samples; "
             "is the source cut by the edge, saturated, or its background high?",
-            zh=f"在 {len(at)} 个采样点内，剖面未在两侧降至峰值的 {fraction:.0%}。请检查源是否被视野边缘截断、计数是否饱和或本底是否过高。",
+            zh=f"在 {len(at)} 个采样点内，剖面未在两侧降至峰值的 {fraction:.0%}。"
+            "请检查源是否被视野边缘截断、计数是否饱和或本底是否过高。",
         )
     left, right = float(widths.left[0]), float(widths.right[0])
     return NemaWidth(
@@ -221,7 +223,7 @@ def gaussian_fits(
     background: bool = True,
     noise: Noise = "poisson",
 ) -> GaussianFits:
-    """`gaussian_fit` of every row of `counts[n, k]` at `positions_mm[n, k]`; samples where `inside[n, k]` is False are left out.
+    """`gaussian_fit` of every row of `counts[n, k]` at `positions_mm[n, k]`, without the samples where `inside[n, k]` is False.
 
     Poisson rows solve sum((counts - expected) dexpected / max(expected, 1)) = 0, which is unbiased at any count, by scoring.
     """
@@ -412,10 +414,8 @@ def _covariance(
     bread = np.stack([_solve(information, np.tile(np.eye(free)[i], (len(at), 1))) for i in range(free)], axis=2)
     covariance = np.zeros((len(at), 4, 4))
     covariance[:, :free, :free] = np.einsum("nij,njk,nlk->nil", bread, meat, bread)
-    if noise == "uniform":
-        factor = misfit
-    else:
-        factor = np.where(misfit > 1 + SIGNIFICANT_MISFIT * np.sqrt(2 / freedom), misfit, 1.0)
+    significant = (misfit > 1 + SIGNIFICANT_MISFIT * np.sqrt(2 / freedom)) | (noise == "uniform")
+    factor = np.where(significant, misfit, 1.0)
     return covariance * factor[:, np.newaxis, np.newaxis], misfit
 
 

@@ -1,0 +1,358 @@
+"""The report as plain data, in one language: the first page, a section for each test, the last pages. Both media draw from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import photopeak
+from photopeak.criterion import Criterion
+from photopeak.evidence import EvidenceFile, Subject
+from photopeak.figure import Chart, Figure, Picture
+from photopeak.present.document import fingerprint
+from photopeak.present.drawing import FULL, draw, side_by_side, width_of
+from photopeak.present.numbers import date, limit, say_result, unit_label, with_unit
+from photopeak.present.phrases import BASES, programme_name, say, stage_name
+from photopeak.present.places import place
+from photopeak.present.summary import Summary, capital, device_name, summarise, what_of
+from photopeak.present.tables import (
+    CrossTable,
+    Names,
+    ResultTable,
+    Row,
+    Sources,
+    Writer,
+    crossed,
+    noise_floors,
+    plain_list,
+    shown_as_floor,
+    silent_keys,
+)
+from photopeak.verdict import REASONS, Verdict
+from photopeak.words import Language, Words
+
+if TYPE_CHECKING:
+    from photopeak.check import Checked, Examined
+
+PLAIN_ROWS = 14  #: so many unjudged results at most stand as rows; more are crossed or listed
+FILES_SHOWN, NOTICE_LINES, LISTED = 3, 4, 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure with its caption and its text equivalent; `share` is its part of the text width."""
+
+    svg: str
+    alt: str
+    caption: str
+    share: float
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What the reader must see first: an outcome, a heading and a few lines."""
+
+    outcome: str
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """Crossed tables under one heading; `outcome` is empty for results that nothing was to judge."""
+
+    heading: str
+    outcome: str
+    tables: tuple[CrossTable, ...]
+    rows: ResultTable | None
+    plain: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One test on one piece of evidence."""
+
+    number: int
+    name: str
+    title: str
+    address: str
+    subtitle: str
+    notices: tuple[Notice, ...]
+    figures: tuple[tuple[Drawn, ...], ...]
+    table: ResultTable | None
+    unjudged: tuple[Crossed, ...]
+    conditions: tuple[tuple[str, str], ...]
+    evidence: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A cited limit: its number, its page, and who compared it with the printed one."""
+
+    number: str
+    standard: str
+    clause: str
+    read: str
+    provisional: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastPages:
+    refusals: tuple[tuple[str, str, str], ...]
+    unread: tuple[tuple[str, str], ...]
+    untested: tuple[Row, ...]
+    untested_more: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that is printed, as text, numbers and SVG."""
+
+    language: Language
+    title: str
+    number: str
+    made: str
+    stage: str
+    software: str
+    summary: Summary
+    sections: tuple[Section, ...]
+    last: LastPages
+
+
+def compose(checked: Checked, language: Language) -> Report:
+    """The report of one check in one language."""
+    sources, names = Sources(), _names(checked)
+    print_ = fingerprint(checked)
+    measured = [one for one in checked.examined if one.result is not None]
+    sections = tuple(_section(one, n, language, sources, names) for n, one in enumerate(measured, 2))
+    summary = summarise(checked, measured, language, sources, names)
+    last = _last_pages(checked, language, sources, names)
+    mark = say("fingerprint", language, f"{print_[:4]} {print_[4:8]}")
+    return Report(
+        language=language,
+        title=say("title", language),
+        number=say("report_number", language, f"{checked.made:%Y%m%d}-{print_[:8]}"),
+        made=date(checked.made),
+        stage=_stage(checked, language),
+        software=f"Photopeak {photopeak.__version__} · {mark}",
+        summary=summary,
+        sections=sections,
+        last=last,
+    )
+
+
+def _stage(checked: Checked, language: Language) -> str:
+    name = stage_name(checked.stage, language)
+    return f"{name} · {programme_name(checked.programme)}" if checked.programme else name
+
+
+def _names(checked: Checked) -> Names:
+    """The names of the quantities that limits speak of, from the procedures that were run and from the whole roll."""
+    known = {quantity.name: quantity.words for one in checked.examined for quantity in one.procedure.quantities}
+    if any(row.quantity not in known for row in checked.untested):
+        from photopeak.procedure import roll
+
+        known = {q.name: q.words for entry in roll().values() for q in entry.quantities} | known
+    return known
+
+
+# one section
+
+
+def _section(one: Examined, number: int, language: Language, sources: Sources, names: Names) -> Section:
+    assert one.result is not None
+    measurements = one.result.measurements
+    hidden = silent_keys(measurements)
+    writer = Writer(language=language, sources=sources, names=names, hidden=hidden, floors=noise_floors(measurements))
+    judged = [v for v in one.verdicts if v.criterion is not None]
+    table = writer.result_table(judged) if judged else None
+    unjudged = _unjudged(one, writer)
+    floors = (table is not None and table.has_floor) or any(part.rows and part.rows.has_floor for part in unjudged)
+    return Section(
+        number=number,
+        name=f"section-{number}",
+        title=one.procedure.words.say(language),
+        address=one.procedure.name,
+        subtitle=" · ".join(filter(None, [_subject(one.evidence.about, language), date(one.evidence.acquired)])),
+        notices=tuple(_notices(one, writer)),
+        figures=_figures(one, number, language),
+        table=table,
+        unjudged=unjudged,
+        conditions=_conditions(one, language),
+        evidence=_evidence(one, language),
+        remarks=tuple(remark.words.say(language) for remark in one.result.remarks),
+        notes=(say("expanded", language), *((say("noise_floor_is", language),) if floors else ())),
+    )
+
+
+def _subject(about: Subject, language: Language) -> str:
+    parts = [device_name(about, language), about.station, say("serial", language, about.serial) if about.serial else None]
+    return " · ".join(part for part in parts if part)
+
+
+def _notices(one: Examined, writer: Writer) -> list[Notice]:
+    notices = []
+    for outcome, key in (("fail", "fails"), ("undecided", "undecided")):
+        rows = [v for v in one.verdicts if v.outcome == outcome]
+        if not rows:
+            continue
+        lines = [_line(verdict, writer) for verdict in rows[:NOTICE_LINES]]
+        if len(rows) > NOTICE_LINES:
+            lines.append(say("say_more", writer.language, len(rows) - NOTICE_LINES))
+        reasons = dict.fromkeys(v.reason for v in rows if v.reason)
+        heading = say(key, writer.language)
+        if outcome == "undecided":
+            said = say("semicolon", writer.language).join(REASONS[r].say(writer.language) for r in reasons if r in REASONS)
+            heading += say("colon", writer.language) + said if said else ""
+        notices.append(Notice(outcome=outcome, heading=heading, lines=tuple(lines)))
+    return notices
+
+
+def _line(verdict: Verdict, writer: Writer) -> str:
+    row, m = verdict.criterion, verdict.measurement
+    assert row is not None and m is not None
+    what = capital(what_of(verdict, writer))
+    bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
+    return say("say_row", writer.language, what=what, result=say_result(m, writer.language), limit=bounds)
+
+
+def _unjudged(one: Examined, writer: Writer) -> tuple[Crossed, ...]:
+    """Results that no limit speaks of, by the reason they were not assessed, and those that were never to be judged."""
+    assert one.result is not None
+    by_reason: dict[str, list[Verdict]] = {}
+    for verdict in one.verdicts:
+        if verdict.criterion is None and verdict.measurement is not None:
+            by_reason.setdefault(verdict.reason, []).append(verdict)
+    parts = [_open(reason, rows, writer) for reason, rows in by_reason.items()]
+    spoken_of = {id(v.measurement) for v in one.verdicts}
+    measurements = one.result.measurements
+    silent = [m for m in measurements if id(m) not in spoken_of and not shown_as_floor(m, measurements)]
+    if silent:
+        tables, remaining = crossed(silent, writer.language, writer.hidden)
+        plain = tuple(plain_list(remaining, writer.language, writer.hidden))
+        parts.append(
+            Crossed(heading=say("also", writer.language), outcome="", tables=tuple(tables), rows=None, plain=plain)
+        )
+    return tuple(parts)
+
+
+def _open(reason: str, verdicts: Sequence[Verdict], writer: Writer) -> Crossed:
+    said = REASONS[reason].say(writer.language) if reason in REASONS else reason
+    heading = say("not_judged", writer.language, said)
+    tables, remaining = crossed([v.measurement for v in verdicts if v.measurement], writer.language, writer.hidden)
+    rest = [v for v in verdicts if any(v.measurement is m for m in remaining)]
+    rows = writer.result_table(rest) if 0 < len(rest) <= PLAIN_ROWS else None
+    plain = () if rows else tuple(plain_list(remaining, writer.language, writer.hidden))
+    return Crossed(heading=heading, outcome="not_assessed", tables=tuple(tables), rows=rows, plain=plain)
+
+
+def _figures(one: Examined, number: int, language: Language) -> tuple[tuple[Drawn, ...], ...]:
+    assert one.result is not None
+    rows, count = [], 0
+    for row in side_by_side(one.result.figures()):
+        drawn = []
+        for figure in row:
+            count += 1
+            width = width_of(row, _across(row, rows))
+            svg = draw(figure, language, width=width, verdicts=one.verdicts)
+            file = f"{number - 1:02d}-{one.procedure.name.replace('.', '-')}-{count:02d}.svg"
+            drawn.append(Drawn(svg=svg, alt=figure.title.say(language), caption=_caption(figure, language), share=width / FULL, file=file))
+        rows.append(tuple(drawn))
+    return tuple(rows)
+
+
+def _caption(figure: Figure, language: Language) -> str:
+    """The title, unless the axis of a chart says the same above it."""
+    title = figure.title.say(language)
+    return "" if isinstance(figure, Chart) and title == figure.y.label.say(language) else title
+
+
+def _across(row: Sequence[Figure], before: Sequence[tuple[Drawn, ...]]) -> int | None:
+    """The last row of a group of pictures keeps the width of the rows above it."""
+    if before and len(row) < len(before[-1]) and isinstance(row[0], Picture) and row[0].group:
+        return len(before[-1])
+    return None
+
+
+def _conditions(one: Examined, language: Language) -> tuple[tuple[str, str], ...]:
+    assert one.result is not None
+    said = [(c.label.say(language), c.value.say(language)) for c in one.result.conditions]
+    return (*said, (say("implements", language), one.procedure.implements))
+
+
+def _evidence(one: Examined, language: Language) -> tuple[tuple[str, str], ...]:
+    files = one.evidence.files
+    if len(files) <= FILES_SHOWN:
+        return tuple((_file_name(file), _short(file.sha256)) for file in files)
+    name = f"{_file_name(files[0])} … {_file_name(files[-1])}"
+    return ((name, say("series", language, n=len(files))), ("sha256", _short(one.evidence.sha256).removeprefix("sha256 ")))
+
+
+def _file_name(file: EvidenceFile) -> str:
+    return file.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or file.path
+
+
+def _short(sha256: str) -> str:
+    return f"sha256 {sha256[:4]} {sha256[4:8]} … {sha256[-4:]}"
+
+
+# the last pages
+
+
+def _last_pages(checked: Checked, language: Language, sources: Sources, names: Names) -> LastPages:
+    writer = Writer(language=language, sources=sources, names=names)
+    shown = checked.untested[:LISTED]
+    refusals = tuple(
+        (one.procedure.words.say(language), one.evidence.name, one.refusal.words.say(language))
+        for one in checked.examined
+        if one.refusal is not None
+    )
+    untested = tuple(_untested(row, writer) for row in shown)
+    hidden = len(checked.untested) - len(shown)
+    return LastPages(
+        refusals=refusals,
+        unread=tuple((one.path.replace("\\", "/").rpartition("/")[2], one.words.say(language)) for one in checked.unread),
+        untested=untested,
+        untested_more=say("more_listed", language, hidden) if hidden else "",
+        sources=tuple(_source(n, rows, language) for n, rows in enumerate(sources.cited(), 1)),
+    )
+
+
+def _untested(row: Criterion, writer: Writer) -> Row:
+    return Row(
+        where=place(row.where, writer.language),
+        quantity=writer.named(row.quantity),
+        value="",
+        expanded="",
+        unit=unit_label(row.unit, writer.language),
+        limit=limit(row.lower, row.upper),
+        provisional=row.provisional and row.has_limit,
+        source=writer.sources.number(row),
+    )
+
+
+def _source(number: int, rows: Sequence[Criterion], language: Language) -> Source:
+    first = rows[0]
+    programmes = dict.fromkeys(programme_name(row.programme) for row in rows if row.programme)
+    conditions = dict.fromkeys(row.condition.say(language) for row in rows if row.condition)
+    basis = BASES.get(first.basis, Words("", "")).say(language)
+    readers = dict.fromkeys(reader for row in rows for reader in row.read_by)
+    provisional = any(row.provisional for row in rows if row.has_limit)
+    read = [say("no_number", language)] if not any(row.has_limit for row in rows) else []
+    read += [say("is_provisional", language)] if provisional else []
+    read += [say("read_by", language, say("comma", language).join(readers))] if readers and not provisional else []
+    standard = first.standard + (f", {first.edition}" if first.edition and first.edition not in first.standard else "")
+    return Source(
+        number=f"[{number}]",
+        standard=standard,
+        clause=" · ".join([*filter(None, [first.clause, basis]), *programmes, *conditions]),
+        read=say("semicolon", language).join(read),
+        provisional=provisional,
+        url=next((row.source_url for row in rows if row.source_url), ""),
+    )

@@ -1,0 +1,136 @@
+"""Where a measurement was made, in words: `{"detector": 1, "fov": "UFOV"}` is "探头 1 · UFOV" or "detector 1 · UFOV".
+
+The one table of the labels of `where`. A key or value that is not in it is printed as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from photopeak.present.numbers import significant
+from photopeak.words import Language, Words
+
+SEPARATOR = " · "
+
+#: the name of a key where it heads a column
+KEYS: dict[str, Words] = {
+    "detector": Words("detector", "探头"),
+    "energy_window": Words("energy window", "能窗"),
+    "fov": Words("field", "视野"),
+    "axis": Words("axis", "方向"),
+    "method": Words("method", "方法"),
+    "sphere_mm": Words("sphere / mm", "球内径 / mm"),
+    "rod_mm": Words("rod / mm", "热棒直径 / mm"),
+    "bar_width_mm": Words("bar width / mm", "铅栅宽度 / mm"),
+    "statistic": Words("statistic", "统计量"),
+    "roi": Words("region", "感兴趣区"),
+    "source": Words("source", "放射源"),
+    "position": Words("position", "位置"),
+    "speed": Words("scan speed", "扫描速度"),
+    "well": Words("well", "井"),
+    "laboratory": Words("laboratory", "实验室"),
+    "analyte": Words("analyte", "项目"),
+    "sample": Words("sample", "样品"),
+    "method_group": Words("method group", "方法组"),
+    "estimator": Words("estimator", "估计方法"),
+    "run": Words("run", "批次"),
+    "nuclide": Words("nuclide", "核素"),
+}
+
+#: how a value is said with its key
+_PATTERNS: dict[str, Words] = {
+    "detector": Words("detector {}", "探头 {}"),
+    "energy_window": Words("window {}", "能窗 {}"),
+    "rotation": Words("rotation {}", "旋转 {}"),
+    "axis": Words("{} axis", "{} 方向"),
+    "sphere_mm": Words("{} mm sphere", "{} mm 球"),
+    "rod_mm": Words("{} mm rods", "{} mm 热棒"),
+    "bar_width_mm": Words("{} mm bars", "{} mm 铅栅"),
+    "source": Words("source {}", "放射源 {}"),
+    "position": Words("position {}", "位置 {}"),
+    "speed": Words("{} cm/min", "{} cm/min"),
+    "well": Words("well {}", "{} 号井"),
+    "laboratory": Words("laboratory {}", "实验室 {}"),
+    "sample": Words("sample {}", "样品 {}"),
+    "run": Words("run {}", "第 {} 批"),
+    "method_group": Words("group {}", "{} 组"),
+    "earl": Words("EARL {}", "EARL {}"),
+    "level": Words("level {}", "水平 {}"),
+}
+
+#: values with a name of their own
+_VALUES: dict[tuple[str, str], Words] = {
+    ("axis", "radial"): Words("radial", "径向"),
+    ("axis", "tangential"): Words("tangential", "切向"),
+    ("axis", "axial"): Words("axial", "轴向"),
+    ("axis", "transaxial"): Words("transaxial", "横断面"),
+    ("axis", "transverse"): Words("transverse", "横向"),
+    ("axis", "mean"): Words("mean of axes", "各方向平均"),
+    ("method", "nema"): Words("NEMA", "NEMA 法"),
+    ("method", "plane"): Words("sphere-centre plane", "球心面法"),
+    ("method", "gaussian"): Words("Gaussian fit", "高斯拟合"),
+    ("method", "raw"): Words("raw", "未修正"),
+    ("method", "square_wave"): Words("square-wave corrected", "方波修正"),
+    ("statistic", "a50"): Words("A50", "A50"),
+    ("statistic", "max"): Words("maximum", "最大值"),
+    ("statistic", "min"): Words("minimum", "最小值"),
+    ("statistic", "mean"): Words("mean", "平均值"),
+    ("statistic", "median"): Words("median", "中位数"),
+    ("statistic", "peak"): Words("peak", "峰值"),
+    ("roi", "background"): Words("background", "本底"),
+    ("roi", "lung"): Words("lung insert", "肺插件"),
+    ("roi", "centre"): Words("centre", "中心"),
+    ("roi", "edge"): Words("edge", "边缘"),
+    ("roi", "water"): Words("water", "水"),
+    ("roi", "air"): Words("air", "空气"),
+    ("roi", "bone"): Words("bone", "骨"),
+    ("source", "central"): Words("central source", "中心源"),
+    ("source", "peripheral"): Words("peripheral source", "周边源"),
+    ("position", "centre"): Words("centre", "中心"),
+    ("position", "central"): Words("centre", "中心"),
+    ("position", "edge"): Words("edge", "边缘"),
+    ("estimator", "algorithm_a"): Words("algorithm A", "算法 A"),
+    ("estimator", "algorithm_s"): Words("algorithm S", "算法 S"),
+    ("estimator", "q_hampel"): Words("Q/Hampel", "Q/Hampel 法"),
+    ("estimator", "qn"): Words("Qn", "Qn"),
+    ("estimator", "made"): Words("MADe", "MADe"),
+    ("estimator", "niqr"): Words("nIQR", "nIQR"),
+    ("estimator", "median"): Words("median", "中位数"),
+    ("estimator", "mean"): Words("mean", "平均值"),
+    ("estimator", "reference"): Words("reference value", "参考值"),
+}
+
+#: keys whose value speaks for itself
+_BARE = {"fov", "nuclide", "analyte", "material", "lot", "roi", "statistic", "method", "estimator"}
+
+
+def place(where: Mapping[str, Any], language: Language, without: Iterable[str] = ()) -> str:
+    """All of `where` in words, joined by a middle dot; an empty `where` is an empty string."""
+    hidden = set(without)
+    return SEPARATOR.join(part(key, value, language) for key, value in where.items() if key not in hidden)
+
+
+def part(key: str, value: Any, language: Language) -> str:
+    """One key and its value in words."""
+    if isinstance(value, (list, tuple)):
+        return (" / " if language == "en" else "、").join(part(key, one, language) for one in value)
+    text = significant(value, 6) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    if (key, text) in _VALUES:
+        return _VALUES[key, text].say(language)
+    if key in _BARE:
+        return text
+    if key in _PATTERNS:
+        return _PATTERNS[key].say(language).format(text)
+    name = KEYS[key].say(language) if key in KEYS else key.replace("_", " ")
+    return f"{name} {text}"
+
+
+def value_alone(key: str, value: Any, language: Language) -> str:
+    """A value under a column headed by its key: "10" under "sphere / mm", "A50" under "statistic"."""
+    text = significant(value, 6) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    return _VALUES[key, text].say(language) if (key, text) in _VALUES else text
+
+
+def heading(key: str, language: Language) -> str:
+    return KEYS[key].say(language) if key in KEYS else key.replace("_", " ")
