@@ -33,7 +33,10 @@ def ask(peer: str, script: str, *arguments: object) -> dict[str, Any] | None:
     command = [str(python), str(HERE / "peers" / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     if done.returncode:
-        print(f"  {script} stopped: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}", file=sys.stderr)
+        print(
+            f"  {script} stopped: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}",
+            file=sys.stderr,
+        )
         return None
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -44,7 +47,10 @@ def cell(figures: dict[str, Any] | None, name: str, form: str) -> str:
 
 def floods(folder: Path) -> tuple[list[str], dict[str, dict[str, float]]]:
     """Time and memory at four matrices, and the error with a dead tube of known depth."""
-    rows = ["| flood | ours / ms | pylinac / ms | times faster | ours, growth / MB | pylinac, growth / MB |", "|---|--:|--:|--:|--:|--:|"]
+    rows = [
+        "| flood | ours / ms | pylinac / ms | times faster | ours, growth / MB | pylinac, growth / MB |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     plot: dict[str, dict[str, float]] = {}
     sizes: list[tuple[str, Path]] = []
     for matrix in (256, 512, 1024):
@@ -57,7 +63,9 @@ def floods(folder: Path) -> tuple[list[str], dict[str, dict[str, float]]]:
         ours, theirs = ask("photopeak", "photopeak_flood.py", path), ask("pylinac", "pylinac_flood.py", path)
         ratio = f"{theirs['median_s'] / ours['median_s']:.0f}" if ours and theirs else "-"
         milliseconds = [f"{1000 * one['median_s']:.1f}" if one else "stops" for one in (ours, theirs)]
-        rows.append(f"| {name} | {milliseconds[0]} | {milliseconds[1]} | {ratio} | {cell(ours, 'growth_mb', '.1f')} | {cell(theirs, 'growth_mb', '.1f')} |")
+        rows.append(
+            f"| {name} | {milliseconds[0]} | {milliseconds[1]} | {ratio} | {cell(ours, 'growth_mb', '.1f')} | {cell(theirs, 'growth_mb', '.1f')} |"
+        )
         plot[name] = {k: 1000 * one["median_s"] for k, one in (("Photopeak", ours), ("pylinac", theirs)) if one}
     rows += ["", "| dead tube of 60 mm, depth | truth, IU of the UFOV / % | ours | pylinac |", "|--:|--:|--:|--:|"]
     for depth in (10, 24, 35, 50, 100):
@@ -65,7 +73,10 @@ def floods(folder: Path) -> tuple[list[str], dict[str, dict[str, float]]]:
         (path,) = [p for p in written if p.suffix == ".dcm"]
         truth = json.loads((path.parent / "truth.json").read_text("utf-8"))
         ours, theirs = ask("photopeak", "photopeak_flood.py", path), ask("pylinac", "pylinac_flood.py", path)
-        found = [f"{next(v for k, v in one['values'].items() if k.endswith('UFOV')):.2f}" if one else "stops" for one in (ours, theirs)]
+        found = [
+            f"{next(v for k, v in one['values'].items() if k.endswith('UFOV')):.2f}" if one else "stops"
+            for one in (ours, theirs)
+        ]
         rows.append(f"| {depth} % | {expected_uniformity(truth):.2f} | {found[0]} | {found[1]} |")
     return rows, plot
 
@@ -73,7 +84,9 @@ def floods(folder: Path) -> tuple[list[str], dict[str, dict[str, float]]]:
 def expected_uniformity(truth: dict[str, Any]) -> float:
     """The noiseless integral uniformity of the UFOV that the generator states for its first detector."""
     return next(
-        row["value"] for row in truth["measurements"] if row["quantity"] == "integral_uniformity" and row["where"]["fov"] == "UFOV"
+        row["value"]
+        for row in truth["measurements"]
+        if row["quantity"] == "integral_uniformity" and row["where"]["fov"] == "UFOV"
     )
 
 
@@ -134,12 +147,19 @@ def errors_against_truth(folder: Path, truth: dict[str, Any]) -> list[str]:
         written = iec_body_files(folder / f"pose{seed}", seed=seed, noise=False)
         stated = json.loads((folder / f"pose{seed}" / "truth.json").read_text("utf-8"))
         (evidence,) = gather([next(p for p in written if p.suffix == ".dcm").parent]).evidence
-        expected = {int(row["where"]["sphere_mm"]): row["value"] for row in stated["measurements"] if row["quantity"] == "contrast_ratio"}
+        expected = {
+            int(row["where"]["sphere_mm"]): row["value"]
+            for row in stated["measurements"]
+            if row["quantity"] == "contrast_ratio"
+        }
         for m in measure(evidence).measurements:
             if m.quantity.name == "contrast_ratio":
                 key = (str(m.where["method"]), int(m.where["sphere_mm"]))
                 errors.setdefault(key, []).append(100 * (m.value / expected[key[1]] - 1))
-    lines = ["| bias of C_H/C_B over five random poses, noiseless / % | " + " | ".join(f"{s} mm" for s in SPHERES) + " |", "|---|" + "--:|" * 6]
+    lines = [
+        "| bias of C_H/C_B over five random poses, noiseless / % | " + " | ".join(f"{s} mm" for s in SPHERES) + " |",
+        "|---|" + "--:|" * 6,
+    ]
     for method in ("plane", "nema"):
         lines.append(f"| method = {method} | " + " | ".join(f"{np.mean(errors[(method, s)]):+.2f}" for s in SPHERES) + " |")
     return lines
@@ -155,7 +175,18 @@ def main() -> None:
     (HERE / "flood.svg").write_text(bars("flood uniformity, reading included / ms", flood_plot), encoding="utf-8")
     (HERE / "image_quality.svg").write_text(bars("image quality, the whole command / s", iq_plot), encoding="utf-8")
     machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    measured = [START, "", f"Measured in one run on {machine}, two cores, medians.", "", "### Flood uniformity", "", *flood_rows, "", "![time of flood uniformity](flood.svg)", ""]
+    measured = [
+        START,
+        "",
+        f"Measured in one run on {machine}, two cores, medians.",
+        "",
+        "### Flood uniformity",
+        "",
+        *flood_rows,
+        "",
+        "![time of flood uniformity](flood.svg)",
+        "",
+    ]
     measured += ["### PET image quality", "", *iq_rows, "", "![time of image quality](image_quality.svg)", "", END]
     page = (HERE / "README.md").read_text("utf-8")
     before, after = page.split(START)[0], page.split(END)[1]

@@ -210,7 +210,9 @@ def _stage(stage: str | None, programme: str | None) -> str:
 
 def _split(words: list[str], known: Mapping[str, Option]) -> tuple[list[Path], dict[str, Any]]:
     """Paths, and `--option value` pairs read by the type in the procedure's signature."""
-    paths, options, rest = [], {}, list(words)
+    paths: list[Path] = []
+    options: dict[str, Any] = {}
+    rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
@@ -305,7 +307,8 @@ def _map(workers: int, engine: str | None) -> Iterator[Any]:
                 "使用 Dask 需要先安装：pip install photopeak[dask]",
             ) from missing
         try:
-            client = Client(address, timeout="10s", set_as_default=False)
+            connect: Any = Client
+            client = connect(address, timeout="10s", set_as_default=False)
         except (OSError, TimeoutError) as refused:
             raise Wrong(
                 f"no Dask scheduler answers at {address}", f"{address} 没有 Dask 调度器应答，请检查地址与端口"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+
+from pydicom import dcmread
 
 from photopeak.check import Checked, Progress, check
 from photopeak.criterion import parse_criteria
@@ -49,9 +50,9 @@ unit = "%"
 def make_sample(folder: Path, progress: Callable[[str], None] = lambda name: None) -> Path:
     """Write the sample folder: images, FACTS.toml with what headers do not hold, the made-up specification."""
     progress("camera_good")
-    flood_files(folder / "camera_good", seed=11, detectors=2, counts=60e6, serial="SN 20417")
+    flood_files(folder / "camera_good", seed=11, counts=60e6, field_rows_mm=387.0, field_columns_mm=533.0)
     progress("camera_dead_tube")
-    flood_files(folder / "camera_dead_tube", seed=12, detectors=2, counts=60e6, dead_tube_depth_percent=30.0, serial="SN 20418")
+    flood_files(folder / "camera_dead_tube", seed=12, counts=60e6, tube_depth_percent=30.0, tube_detector=2)
     facts = []
     for name, seed, calibration in (("pet_good", 13, 1.0), ("pet_wrong_calibration", 14, MISCALIBRATED)):
         progress(name)
@@ -65,9 +66,9 @@ def make_sample(folder: Path, progress: Callable[[str], None] = lambda name: Non
             rotation_deg=10.0 * (seed - 13),
             calibration=calibration,
         )
-        uid = json.loads((folder / name / "truth.json").read_text("utf-8"))["series_uid"]
+        slices = [path for path in written if path.suffix == ".dcm"]
+        uid = dcmread(slices[0], stop_before_pixels=True).SeriesInstanceUID
         facts.append(f'["series:{uid}"]\nsphere_to_background = {RATIO}\nsphere_bq_per_ml = {RATIO * BACKGROUND_BQ_PER_ML}\n')
-        assert written
     (folder / "FACTS.toml").write_text("\n".join(facts), encoding="utf-8")
     (folder / "example_specification.toml").write_text(SPECIFICATION, encoding="utf-8")
     return folder

@@ -16,7 +16,7 @@ def water(level=0.0, cup=0.0, noise=0.0, seed=0, slices=12, size=160, mm=1.6, ra
     plane = np.where(away < radius, level + cup * (away / radius) ** 2 + tilt * (x - shift[0]) / radius, -1000.0)
     values = np.repeat(plane[None], slices, axis=0)
     if noise:
-        grain = gaussian_filter(np.random.default_rng(seed).normal(size=values.shape), (0, 0.7, 0.7))
+        grain = gaussian_filter(np.random.default_rng(seed).normal(size=values.shape), (0, 0.7, 0.7), mode="wrap")
         values = values + noise * grain / grain.std()
     return Volume(values=values.astype(np.float32), spacing_mm=(3.0, mm, mm))
 

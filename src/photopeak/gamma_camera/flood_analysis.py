@@ -26,7 +26,7 @@ from photopeak.gamma_camera.uniformity_map import (
     smoothed,
     whole_runs,
 )
-from photopeak.gamma_camera.uniformity_noise import Noise, noise_of
+from photopeak.gamma_camera.uniformity_noise import CORRECTION_DOUBT, Noise, noise_of
 from photopeak.procedure import Refused
 from photopeak.words import Words
 
@@ -306,8 +306,8 @@ def _field(
         by_axis=by_axis,
         integral_floor=_floor(flat.integral),
         differential_floor=_floor(flat.differential),
-        integral_corrected=_corrected(integral, repeated.integral, expected.integral, noise.doubt),
-        differential_corrected=_corrected(differential, repeated.differential, expected.differential, noise.doubt),
+        integral_corrected=_corrected(integral, repeated.integral, expected.integral),
+        differential_corrected=_corrected(differential, repeated.differential, expected.differential),
         lowest=extremes[0],
         highest=extremes[1],
         windows=windows,
@@ -337,7 +337,7 @@ def _floor(values: npt.NDArray[Any]) -> Estimate:
     return Estimate(value=float(values.mean()), uncertainty=_spread(values) / float(np.sqrt(len(values))))
 
 
-def _corrected(value: float, repeated: npt.NDArray[Any], expected: npt.NDArray[Any], doubt: float) -> Estimate:
-    """`value` less what noise adds to the estimated map; its uncertainty holds `doubt` times what was taken off."""
+def _corrected(value: float, repeated: npt.NDArray[Any], expected: npt.NDArray[Any]) -> Estimate:
+    """`value` less what noise adds to the estimated map; its uncertainty holds a doubt about what was taken off."""
     added = max(0.0, float(repeated.mean()) - float(expected[0]))
-    return Estimate(value=max(0.0, value - added), uncertainty=float(np.hypot(_spread(repeated), doubt * added)))
+    return Estimate(value=max(0.0, value - added), uncertainty=float(np.hypot(_spread(repeated), CORRECTION_DOUBT * added)))

@@ -7,8 +7,8 @@ differential uniformity lies above their noiseless value. Here the expectation m
 - standard uncertainty: the standard deviation over the repetitions;
 - noise floor: the mean over repetitions of a flat camera with the same mean and mask, its uncertainty that of this mean;
 - noise-corrected value: the value less what noise adds to the estimated map, not below zero. The estimated map keeps some noise
-  of its own, so too little is taken off as a rule (by 0.1 to 0.3 of the noise floor on a flat field or beside a defect), while
-  a pattern no stronger than the noise may be lost; the uncertainty holds a share of what was taken off (`Noise.doubt`).
+  of its own, so too little is taken off as a rule (by 0.1 to 0.2 of the noise floor on a flat field or where a defect decides),
+  while a pattern no stronger than the noise may be lost; the uncertainty holds `CORRECTION_DOUBT` of what was taken off.
 
 The estimated map is a quadratic surface with free means in the two outer layers of pixels on each side, radial profiles of
 photomultiplier-scale defects, a Wiener filter for repeated patterns, and whatever stands out of the rest on any scale.
@@ -41,7 +41,7 @@ Repeated = npt.NDArray[np.float32]
 
 REPETITIONS = 32
 AT_ONCE = 16  #: repetitions taken through together: what fits a processor's own memory
-CORRECTION_DOUBT, DOUBT_BESIDE_DEFECTS = 0.45, 0.80
+CORRECTION_DOUBT = 0.50  #: uncertainty of what is taken off for noise, as a share of it
 OVERDISPERSED = 1.25  #: variance over mean beyond which the counts are not taken as plain counts
 STEPS = (1, 2, 4, 8)
 PLANE_NOISE = (0.80, 0.272, 0.119, 0.0574, 0.042)  #: noise of each plane of the decomposition, in that of a pixel
@@ -115,11 +115,6 @@ class Noise:
     flat: tuple[Uniformities, ...]
     dispersion: float
     defects: tuple[Found, ...]
-
-    @property
-    def doubt(self) -> float:
-        """The uncertainty of what is taken off for noise, as a share of it."""
-        return DOUBT_BESIDE_DEFECTS if self.defects else CORRECTION_DOUBT
 
 
 def noise_of(counts: Values, gain: Values, masks: tuple[Mask, ...], bin_mm: tuple[float, float]) -> Noise:
@@ -220,7 +215,7 @@ def expectation(counts: Values, spread: Values, field: Mask, bin_mm: tuple[float
     passes = _Passes(field)
     noise = np.sqrt(np.maximum(passes.cascade(counts * field, 3)[3] * spread, 1e-9)) * field
     base = np.where(field, _surface(counts, noise, field), 0.0)
-    defects = find_defects((counts - base) * field, base, noise**2, field, bin_mm)
+    defects = find_defects((counts - base) * field, base, spread, field, bin_mm)
     estimate = base + sum((one.profile for one in defects), np.zeros_like(base))
     estimate += _patterned((counts - estimate) * field, noise) * field
     planes = passes.cascade((counts - estimate) * field)

@@ -45,9 +45,10 @@ def place_background(
 
     `spheres_mm[sphere, (row, column)]` in the order of SPHERES_MM.
     """
+    rays, deep = _rays(depth, pixel_mm, insert_mm)
     best: BackgroundPlacement | None = None
     for margin in np.arange(WIDEST_MM, NARROWEST_MM - STEP_MM / 2, -STEP_MM):
-        track, allowed = _along_the_wall(depth, pixel_mm, spheres_mm, insert_mm, float(margin))
+        track, allowed = _along_the_wall(rays, deep, spheres_mm, insert_mm, float(margin))
         placed = _spread(track, allowed, CLOSEST_MM if best is None else best.spacing_mm)
         if placed is None:
             continue
@@ -58,19 +59,23 @@ def place_background(
     return best
 
 
-def _along_the_wall(
-    depth: Floats, pixel_mm: tuple[float, float], spheres_mm: Floats, insert_mm: tuple[float, float], margin_mm: float
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Points [direction, (row, column)] whose region just keeps the margin from the wall; which also keep it from the rest."""
+def _rays(depth: Floats, pixel_mm: tuple[float, float], insert_mm: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Points [direction, step, (row, column)] on rays from the insert outwards, and how deep inside the wall they are."""
     angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
-    radii = np.arange(0.0, 200.0, 0.5)
+    radii = np.arange(40.0, 180.0, 0.5)
     y = insert_mm[0] - np.outer(np.sin(angles), radii)
     x = insert_mm[1] + np.outer(np.cos(angles), radii)
     deep = ndimage.map_coordinates(depth, [y / pixel_mm[0], x / pixel_mm[1]], order=1, mode="constant", cval=-1.0)
+    return np.stack([y, x], axis=-1), deep
+
+
+def _along_the_wall(
+    rays: Floats, deep: Floats, spheres_mm: Floats, insert_mm: tuple[float, float], margin_mm: float
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Points [direction, (row, column)] whose region just keeps the margin from the wall; which also keep it from the rest."""
     enough = deep >= DIAMETER_MM / 2 + margin_mm
-    outermost = np.where(enough.any(axis=1), radii.size - 1 - np.argmax(enough[:, ::-1], axis=1), -1)
-    rows = np.arange(_DIRECTIONS)
-    track = np.stack([y[rows, outermost], x[rows, outermost]], axis=1)
+    outermost = np.where(enough.any(axis=1), enough.shape[1] - 1 - np.argmax(enough[:, ::-1], axis=1), -1)
+    track = rays[np.arange(_DIRECTIONS), outermost]
     allowed = outermost >= 0
     for centre, diameter in zip(spheres_mm, SPHERES_MM):
         allowed &= np.hypot(*(track - centre).T) >= diameter / 2 + DIAMETER_MM / 2 + margin_mm

@@ -97,14 +97,9 @@ def find_ring(body: Body) -> RingFit | None:
     first = None if start is None else _fit_coarse(body, start)
     if first is None:
         return None
-    ways = [
-        Pose(centre_mm=first.pose.centre_mm, angle_deg=first.pose.angle_deg + 60 * turn, hand=hand, tilt=first.pose.tilt)
-        for hand in (1, -1)
-        for turn in range(6)
-    ]
-    likely = sorted(ways, key=lambda way: _misfit(body, way))[:3]
-    fits = [fit for fit in (_fit_coarse(body, way) for way in likely) if fit is not None]
-    return min(fits, key=lambda fit: _misfit(body, fit.pose)) if fits else None
+    likely = sorted(_misfits(body, first.pose), key=lambda pair: pair[0])[:3]
+    fits = [fit for fit in (_fit_coarse(body, way) for _, way in likely) if fit is not None]
+    return min(fits, key=lambda fit: _misfits(body, fit.pose, ways=((0, fit.pose.hand),))[0][0]) if fits else None
 
 
 def _best_ring(body: Body) -> Pose | None:
@@ -123,7 +118,8 @@ def _best_ring(body: Body) -> Pose | None:
     columns = np.rint(RING_RADIUS_MM * np.cos(angles) / dx).astype(int)
     reach_y, reach_x = round(CENTRE_SEARCH_MM / dy), round(CENTRE_SEARCH_MM / dx)
     best: tuple[float, Pose] | None = None
-    for k in range(excess.shape[0]):
+    strongest = collected[0].max(axis=(1, 2))
+    for k in np.flatnonzero(strongest > 0.25 * strongest.max()):
         outline = ndimage.binary_fill_holes(inside[k])
         if outline is None or outline.sum() * dy * dx < SMALLEST_BODY_MM2:
             continue
@@ -183,26 +179,36 @@ def _coarse_data(body: Body, pose: Pose, reaches_mm: Floats | None = None) -> tu
     return tuple(SphereData(positions=one.positions + origin, values=one.values) for one in local)
 
 
-def _misfit(body: Body, pose: Pose) -> float:
-    """Squared residuals where all visible spheres share one excess, as spheres filled from one bottle do; the best of
-    several blurs.
+TWELVE_WAYS = tuple((turn, hand) for hand in (1, -1) for turn in range(6))
 
-    Free heights would let a ring shifted by one place explain a missing 37 mm sphere nearly as well. Every place is looked
-    at as widely, whatever size is tried there: otherwise a small size would win by not looking.
+
+def _misfits(body: Body, pose: Pose, ways: tuple[tuple[int, int], ...] = TWELVE_WAYS) -> list[tuple[float, Pose]]:
+    """For each way to put the sizes on the six places of `pose`'s ring (turned by so many places, in that sense): squared
+    residuals where all visible spheres share one excess, as spheres filled from one bottle do, at the best of several blurs.
+
+    Free heights would let a ring shifted by one place explain a missing 37 mm sphere nearly as well. Every place is looked at
+    as widely, whatever size is tried there: otherwise a small size would win by not looking.
     """
-    data, centres = _coarse_data(body, pose, np.full(6, SPHERES_MM[0] / 2 + NEIGHBOURHOOD_MM)), pose.spheres_mm()
+    base = replace(pose, hand=1)
+    data, centres = _coarse_data(body, base, np.full(6, SPHERES_MM[0] / 2 + NEIGHBOURHOOD_MM)), base.spheres_mm()
     if any(len(one.values) < 8 for one in data):
-        return np.inf
+        return [(np.inf, pose)]
     distances = [np.linalg.norm(one.positions - centre, axis=1) for one, centre in zip(data, centres)]
     excesses = [one.values - body.level for one in data]
     own = np.array([(e * e).sum() for e in excesses])
-    lowest = np.inf
+    table = np.arange(0.0, max(float(r.max()) for r in distances) + 0.5, 0.25)
+    lowest = np.full(len(ways), np.inf)
     for sigma in BLURS_MM:
-        shapes = [blurred_sphere(r, diameter / 2, sigma) for r, diameter in zip(distances, SPHERES_MM)]
-        cross = np.array([(s * e).sum() for s, e in zip(shapes, excesses)])
-        power = np.array([(s * s).sum() for s in shapes])
-        lowest = min(lowest, _shared_excess_cost(own, cross, power, body.level))
-    return lowest
+        profiles = [blurred_sphere(table, diameter / 2, sigma) for diameter in SPHERES_MM]
+        shapes = [[np.interp(r, table, profile) for profile in profiles] for r in distances]
+        cross = np.array([[(s * e).sum() for s in row] for row, e in zip(shapes, excesses)])
+        power = np.array([[(s * s).sum() for s in row] for row in shapes])
+        for n, (turn, hand) in enumerate(ways):
+            places = (turn + hand * np.arange(6)) % 6  # of the sizes, counter-clockwise from the first
+            cost = _shared_excess_cost(own[places], cross[places, np.arange(6)], power[places, np.arange(6)], body.level)
+            lowest[n] = min(lowest[n], cost)
+    turned = [replace(pose, angle_deg=pose.angle_deg + 60 * turn, hand=hand) for turn, hand in ways]
+    return list(zip((float(cost) for cost in lowest), turned))
 
 
 def _shared_excess_cost(own: Floats, cross: Floats, power: Floats, level: float) -> float:

@@ -21,7 +21,7 @@ from photopeak.pet.iec_body_pose import NEIGHBOURHOOD_MM, SPHERES_MM, Floats, bl
 from photopeak.pet.noise import Noise
 
 PEAK_RADIUS_MM = 6.2035  #: a ball of 1 mL
-DRAWS = 80
+DRAWS = 64
 _SUB = 4  #: steps per voxel of the peak's finer search
 
 Floats32 = npt.NDArray[np.float32]

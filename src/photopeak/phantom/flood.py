@@ -6,8 +6,9 @@ edge, which is exact for straight edges along the matrix.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from photopeak.evidence import Subject
+from photopeak.evidence import Evidence, EvidenceFile, FieldOfView, Frame, PlanarImages, Subject
 from photopeak.phantom.as_dicom import write_planar
 from photopeak.phantom.flood_truth import nema_uniformity
 from photopeak.words import Words
@@ -136,6 +137,24 @@ class FloodPhantom:
     @property
     def ufov_mm(self) -> tuple[float, float]:
         return useful_field(self.camera)
+
+    def evidence(self, *, facts: Mapping[str, Any] | None = None, with_field: bool = True) -> Evidence:
+        """The flood as the reader would hand it over; without `with_field`, as from a header that names no field of view."""
+        numbers = range(1, len(self.counts) + 1)
+        stated = FieldOfView(shape=self.camera.shape.upper(), dimensions_mm=self.ufov_mm)
+        sha256 = hashlib.sha256(np.ascontiguousarray(self.counts).tobytes()).hexdigest()
+        return Evidence(
+            kind="nm_planar",
+            files=(EvidenceFile(path="flood.dcm", sha256=sha256),),
+            sha256=sha256,
+            facts=facts or {},
+            images=PlanarImages(
+                counts=self.counts,
+                pixel_mm=(self.camera.pixel_mm, self.camera.pixel_mm),
+                frames=tuple(Frame(detector=number) for number in numbers),
+                field_of_view={number: stated for number in numbers} if with_field else {},
+            ),
+        )
 
 
 def useful_field(camera: Camera) -> tuple[float, float]:

@@ -45,7 +45,18 @@ SERIES = (
 _ANCHORS: dict[Palette, tuple[str, ...]] = {
     "grey": ("#000000", "#ffffff"),
     "inverse": ("#ffffff", "#000000"),
-    "sequential": ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"),
+    "sequential": (
+        "#00224e",
+        "#123570",
+        "#3b496c",
+        "#575d6d",
+        "#707173",
+        "#8a8678",
+        "#a59c74",
+        "#c3b369",
+        "#e1cc55",
+        "#fee838",
+    ),
     "deviation": ("#164a86", "#4d86b8", "#a9c9de", "#f7f5f0", "#efc9a4", "#c9793a", "#7a4a06"),
 }
 LEVELS = 255  #: the last of 256 palette entries is left for "nothing here"
@@ -56,4 +67,5 @@ def palette(name: Palette) -> npt.NDArray[np.uint8]:
     anchors = np.array([[int(colour[n : n + 2], 16) for n in (1, 3, 5)] for colour in _ANCHORS[name]], float)
     at = np.linspace(0, len(anchors) - 1, LEVELS)
     channels = [np.interp(at, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    colours: npt.NDArray[np.uint8] = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return colours

@@ -30,7 +30,9 @@ def document(checked: Checked) -> dict[str, Any]:
         "programme": checked.programme,
         "results": [_result(one) for one in checked.examined],
         "unread": [{"path": one.path, "code": one.code, **_words(one.words)} for one in checked.unread],
-        "not_assessed": [{"outcome": "not_assessed", "reason": _reason("not_measured"), **_limit(row)} for row in checked.untested],
+        "not_assessed": [
+            {"outcome": "not_assessed", "reason": _reason("not_measured"), **_limit(row)} for row in checked.untested
+        ],
     }
 
 

@@ -29,7 +29,19 @@ def side_by_side(figures: Sequence[Figure]) -> list[list[Figure]]:
             rows += _rows(group)
             group = []
         group.append(figure)
-    return rows + _rows(group) if group else rows
+    return _paired(rows + _rows(group) if group else rows)
+
+
+def _paired(rows: list[list[Figure]]) -> list[list[Figure]]:
+    """Two neighbouring rows of one picture each become one row: the counts and the deviation of a single detector."""
+    paired: list[list[Figure]] = []
+    for row in rows:
+        alone = len(row) == 1 and isinstance(row[0], Picture)
+        if alone and paired and len(paired[-1]) == 1 and isinstance(paired[-1][0], Picture):
+            paired[-1].extend(row)
+        else:
+            paired.append(list(row))
+    return paired
 
 
 def _rows(group: list[Figure]) -> list[list[Figure]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from photopeak.present.colours import PAPER, TONES
 from photopeak.present.svg import element, number, path
 
@@ -70,7 +72,7 @@ def diamond(x: float, y: float, half: float) -> str:
 
 def marker(shape: str, x: float, y: float, colour: str) -> str:
     """The marker of a chart series whose points no limit judges."""
-    outline = {"fill": PAPER, "stroke": colour, "stroke_width": 1.5}
+    outline: dict[str, Any] = {"fill": PAPER, "stroke": colour, "stroke_width": 1.5}
     if shape == "circle":
         return element("circle", cx=x, cy=y, r=3.2, **outline)
     if shape == "square":

@@ -6,6 +6,7 @@ Figures use the true minus, a thin space between thousands from five digits, and
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
@@ -166,6 +167,11 @@ def _decimals(value: float) -> int:
     text = f"{Decimal(repr(round(float(value), 10))).normalize():f}"
     found = len(text.partition(".")[2])
     return found if found or abs(value) >= 10 or value == 0 else 1
+
+
+def tidy(said: str) -> str:
+    """A sentence whose negative numbers have the true minus; hyphens inside names and dates stay."""
+    return re.sub(r"(?<![\w.\-])-(?=\d)", MINUS, said)
 
 
 def date(moment: object) -> str:

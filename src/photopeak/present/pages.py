@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import photopeak
-from photopeak.criterion import Criterion
 from photopeak.evidence import EvidenceFile, Subject
 from photopeak.figure import Chart, Figure, Picture
 from photopeak.present.document import fingerprint
 from photopeak.present.drawing import FULL, draw, side_by_side, width_of
-from photopeak.present.numbers import date, limit, say_result, unit_label, with_unit
-from photopeak.present.phrases import BASES, programme_name, say, stage_name
+from photopeak.present.last_pages import LastPages, last_pages
+from photopeak.present.numbers import date, limit, say_result, tidy, with_unit
+from photopeak.present.phrases import programme_name, say, stage_name
 from photopeak.present.places import place
 from photopeak.present.summary import Summary, capital, device_name, summarise, what_of
 from photopeak.present.tables import (
     CrossTable,
     Names,
     ResultTable,
-    Row,
     Sources,
     Writer,
     crossed,
@@ -30,13 +29,14 @@ from photopeak.present.tables import (
     silent_keys,
 )
 from photopeak.verdict import REASONS, Verdict
-from photopeak.words import Language, Words
+from photopeak.words import Language
 
 if TYPE_CHECKING:
     from photopeak.check import Checked, Examined
 
+MISSING_ROWS = 4  #: limits without a measurement that stand as rows; more are listed
 PLAIN_ROWS = 14  #: so many unjudged results at most stand as rows; more are crossed or listed
-FILES_SHOWN, NOTICE_LINES, LISTED = 3, 4, 60
+NAME_SHOWN, FILES_SHOWN, NOTICE_LINES = 32, 3, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +81,13 @@ class Section:
     subtitle: str
     notices: tuple[Notice, ...]
     figures: tuple[tuple[Drawn, ...], ...]
+    lead: bool  #: the first row is one picture: notices and conditions stand beside it
     table: ResultTable | None
     unjudged: tuple[Crossed, ...]
     conditions: tuple[tuple[str, str], ...]
     evidence: tuple[tuple[str, str], ...]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A cited limit: its number, its page, and who compared it with the printed one."""
-
-    number: str
-    standard: str
-    clause: str
-    read: str
-    provisional: bool
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastPages:
-    refusals: tuple[tuple[str, str, str], ...]
-    unread: tuple[tuple[str, str], ...]
-    untested: tuple[Row, ...]
-    untested_more: str
-    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +112,7 @@ def compose(checked: Checked, language: Language) -> Report:
     measured = [one for one in checked.examined if one.result is not None]
     sections = tuple(_section(one, n, language, sources, names) for n, one in enumerate(measured, 2))
     summary = summarise(checked, measured, language, sources, names)
-    last = _last_pages(checked, language, sources, names)
+    last = last_pages(checked, language, sources, names)
     mark = say("fingerprint", language, f"{print_[:4]} {print_[4:8]}")
     return Report(
         language=language,
@@ -170,25 +150,35 @@ def _section(one: Examined, number: int, language: Language, sources: Sources, n
     measurements = one.result.measurements
     hidden = silent_keys(measurements)
     writer = Writer(language=language, sources=sources, names=names, hidden=hidden, floors=noise_floors(measurements))
-    judged = [v for v in one.verdicts if v.criterion is not None]
+    judged = [v for v in one.verdicts if v.criterion is not None and v.criterion.has_limit]
+    missing = [v for v in one.verdicts if v.measurement is None]
+    if len(missing) > MISSING_ROWS:
+        judged = [v for v in judged if v.measurement is not None]
     table = writer.result_table(judged) if judged else None
-    unjudged = _unjudged(one, writer)
+    unjudged = (*_unjudged(one, writer), *_missing([v for v in missing if v not in judged], writer))
     floors = (table is not None and table.has_floor) or any(part.rows and part.rows.has_floor for part in unjudged)
+    figures = _figures(one, number, language)
     return Section(
         number=number,
         name=f"section-{number}",
         title=one.procedure.words.say(language),
         address=one.procedure.name,
-        subtitle=" · ".join(filter(None, [_subject(one.evidence.about, language), date(one.evidence.acquired)])),
+        subtitle=_subtitle(one, language),
         notices=tuple(_notices(one, writer)),
-        figures=_figures(one, number, language),
+        figures=figures,
+        lead=bool(figures) and len(figures[0]) == 1 and figures[0][0].share < 0.6,
         table=table,
         unjudged=unjudged,
         conditions=_conditions(one, language),
         evidence=_evidence(one, language),
-        remarks=tuple(remark.words.say(language) for remark in one.result.remarks),
+        remarks=tuple(tidy(remark.words.say(language)) for remark in one.result.remarks),
         notes=(say("expanded", language), *((say("noise_floor_is", language),) if floors else ())),
     )
+
+
+def _subtitle(one: Examined, language: Language) -> str:
+    acquired = date(one.evidence.acquired) if one.evidence.acquired else ""
+    return " · ".join(filter(None, [_subject(one.evidence.about, language), acquired, one.procedure.implements]))
 
 
 def _subject(about: Subject, language: Language) -> str:
@@ -216,7 +206,8 @@ def _notices(one: Examined, writer: Writer) -> list[Notice]:
 
 def _line(verdict: Verdict, writer: Writer) -> str:
     row, m = verdict.criterion, verdict.measurement
-    assert row is not None and m is not None
+    assert row is not None
+    assert m is not None
     what = capital(what_of(verdict, writer))
     bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
     return say("say_row", writer.language, what=what, result=say_result(m, writer.language), limit=bounds)
@@ -227,7 +218,8 @@ def _unjudged(one: Examined, writer: Writer) -> tuple[Crossed, ...]:
     assert one.result is not None
     by_reason: dict[str, list[Verdict]] = {}
     for verdict in one.verdicts:
-        if verdict.criterion is None and verdict.measurement is not None:
+        limited = verdict.criterion is not None and verdict.criterion.has_limit
+        if not limited and verdict.measurement is not None:
             by_reason.setdefault(verdict.reason, []).append(verdict)
     parts = [_open(reason, rows, writer) for reason, rows in by_reason.items()]
     spoken_of = {id(v.measurement) for v in one.verdicts}
@@ -236,25 +228,41 @@ def _unjudged(one: Examined, writer: Writer) -> tuple[Crossed, ...]:
     if silent:
         tables, remaining = crossed(silent, writer.language, writer.hidden)
         plain = tuple(plain_list(remaining, writer.language, writer.hidden))
-        parts.append(
-            Crossed(heading=say("also", writer.language), outcome="", tables=tuple(tables), rows=None, plain=plain)
-        )
+        parts.append(Crossed(heading=say("also", writer.language), outcome="", tables=tuple(tables), rows=None, plain=plain))
     return tuple(parts)
+
+
+def _missing(verdicts: Sequence[Verdict], writer: Writer) -> list[Crossed]:
+    """Limits that found no measurement, a line for each quantity and source."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        row = verdict.criterion
+        if row is not None:
+            bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
+            said = " ".join(filter(None, [place(row.where, writer.language, writer.hidden), bounds]))
+            lines.setdefault((writer.named(row.quantity), writer.sources.number(row)), []).append(said)
+    between = say("semicolon", writer.language)
+    plain = tuple((f"{name} {source}", between.join(said)) for (name, source), said in lines.items())
+    heading = say("not_measured", writer.language)
+    return [Crossed(heading=heading, outcome="not_assessed", tables=(), rows=None, plain=plain)] if plain else []
 
 
 def _open(reason: str, verdicts: Sequence[Verdict], writer: Writer) -> Crossed:
     said = REASONS[reason].say(writer.language) if reason in REASONS else reason
-    heading = say("not_judged", writer.language, said)
     tables, remaining = crossed([v.measurement for v in verdicts if v.measurement], writer.language, writer.hidden)
     rest = [v for v in verdicts if any(v.measurement is m for m in remaining)]
     rows = writer.result_table(rest) if 0 < len(rest) <= PLAIN_ROWS else None
     plain = () if rows else tuple(plain_list(remaining, writer.language, writer.hidden))
+    in_rows = [v.criterion for v in (rest if rows else ())]
+    cited = dict.fromkeys(writer.sources.number(v.criterion) for v in verdicts if v.criterion and v.criterion not in in_rows)
+    heading = " ".join([say("not_judged", writer.language, said), *cited])
     return Crossed(heading=heading, outcome="not_assessed", tables=tuple(tables), rows=rows, plain=plain)
 
 
 def _figures(one: Examined, number: int, language: Language) -> tuple[tuple[Drawn, ...], ...]:
     assert one.result is not None
-    rows, count = [], 0
+    rows: list[tuple[Drawn, ...]] = []
+    count = 0
     for row in side_by_side(one.result.figures()):
         drawn = []
         for figure in row:
@@ -262,14 +270,18 @@ def _figures(one: Examined, number: int, language: Language) -> tuple[tuple[Draw
             width = width_of(row, _across(row, rows))
             svg = draw(figure, language, width=width, verdicts=one.verdicts)
             file = f"{number - 1:02d}-{one.procedure.name.replace('.', '-')}-{count:02d}.svg"
-            drawn.append(Drawn(svg=svg, alt=figure.title.say(language), caption=_caption(figure, language), share=width / FULL, file=file))
+            drawn.append(
+                Drawn(
+                    svg=svg, alt=figure.title.say(language), caption=_caption(figure, language), share=width / FULL, file=file
+                )
+            )
         rows.append(tuple(drawn))
     return tuple(rows)
 
 
 def _caption(figure: Figure, language: Language) -> str:
     """The title, unless the axis of a chart says the same above it."""
-    title = figure.title.say(language)
+    title = tidy(figure.title.say(language))
     return "" if isinstance(figure, Chart) and title == figure.y.label.say(language) else title
 
 
@@ -282,77 +294,26 @@ def _across(row: Sequence[Figure], before: Sequence[tuple[Drawn, ...]]) -> int |
 
 def _conditions(one: Examined, language: Language) -> tuple[tuple[str, str], ...]:
     assert one.result is not None
-    said = [(c.label.say(language), c.value.say(language)) for c in one.result.conditions]
-    return (*said, (say("implements", language), one.procedure.implements))
+    return tuple((capital(c.label.say(language)), tidy(c.value.say(language))) for c in one.result.conditions)
 
 
 def _evidence(one: Examined, language: Language) -> tuple[tuple[str, str], ...]:
     files = one.evidence.files
     if len(files) <= FILES_SHOWN:
         return tuple((_file_name(file), _short(file.sha256)) for file in files)
-    name = f"{_file_name(files[0])} … {_file_name(files[-1])}"
-    return ((name, say("series", language, n=len(files))), ("sha256", _short(one.evidence.sha256).removeprefix("sha256 ")))
+    span = f"{_file_name(files[0])} – {_file_name(files[-1])}"
+    return (
+        (say("evidence_files", language), say("series", language, n=len(files))),
+        (say("file", language), span),
+        ("sha256", _short(one.evidence.sha256).removeprefix("sha256 ")),
+    )
 
 
 def _file_name(file: EvidenceFile) -> str:
-    return file.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or file.path
+    """The name alone, a very long one without its middle."""
+    name = file.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or file.path
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 13]}…{name[-12:]}"
 
 
 def _short(sha256: str) -> str:
     return f"sha256 {sha256[:4]} {sha256[4:8]} … {sha256[-4:]}"
-
-
-# the last pages
-
-
-def _last_pages(checked: Checked, language: Language, sources: Sources, names: Names) -> LastPages:
-    writer = Writer(language=language, sources=sources, names=names)
-    shown = checked.untested[:LISTED]
-    refusals = tuple(
-        (one.procedure.words.say(language), one.evidence.name, one.refusal.words.say(language))
-        for one in checked.examined
-        if one.refusal is not None
-    )
-    untested = tuple(_untested(row, writer) for row in shown)
-    hidden = len(checked.untested) - len(shown)
-    return LastPages(
-        refusals=refusals,
-        unread=tuple((one.path.replace("\\", "/").rpartition("/")[2], one.words.say(language)) for one in checked.unread),
-        untested=untested,
-        untested_more=say("more_listed", language, hidden) if hidden else "",
-        sources=tuple(_source(n, rows, language) for n, rows in enumerate(sources.cited(), 1)),
-    )
-
-
-def _untested(row: Criterion, writer: Writer) -> Row:
-    return Row(
-        where=place(row.where, writer.language),
-        quantity=writer.named(row.quantity),
-        value="",
-        expanded="",
-        unit=unit_label(row.unit, writer.language),
-        limit=limit(row.lower, row.upper),
-        provisional=row.provisional and row.has_limit,
-        source=writer.sources.number(row),
-    )
-
-
-def _source(number: int, rows: Sequence[Criterion], language: Language) -> Source:
-    first = rows[0]
-    programmes = dict.fromkeys(programme_name(row.programme) for row in rows if row.programme)
-    conditions = dict.fromkeys(row.condition.say(language) for row in rows if row.condition)
-    basis = BASES.get(first.basis, Words("", "")).say(language)
-    readers = dict.fromkeys(reader for row in rows for reader in row.read_by)
-    provisional = any(row.provisional for row in rows if row.has_limit)
-    read = [say("no_number", language)] if not any(row.has_limit for row in rows) else []
-    read += [say("is_provisional", language)] if provisional else []
-    read += [say("read_by", language, say("comma", language).join(readers))] if readers and not provisional else []
-    standard = first.standard + (f", {first.edition}" if first.edition and first.edition not in first.standard else "")
-    return Source(
-        number=f"[{number}]",
-        standard=standard,
-        clause=" · ".join([*filter(None, [first.clause, basis]), *programmes, *conditions]),
-        read=say("semicolon", language).join(read),
-        provisional=provisional,
-        url=next((row.source_url for row in rows if row.source_url), ""),
-    )

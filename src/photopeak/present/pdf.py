@@ -17,7 +17,8 @@ from photopeak.present.phrases import PHRASES
 
 def pdf(report: Report) -> bytes:
     """The report on A4, set with the shipped typefaces alone."""
-    return bytes(_compiler().compile(_template(), sys_inputs={"report": _data(report)}, format="pdf"))
+    made: Any = _compiler().compile(_template(), sys_inputs={"report": _data(report)}, format="pdf")
+    return bytes(made)
 
 
 def _data(report: Report) -> str:

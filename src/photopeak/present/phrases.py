@@ -44,17 +44,27 @@ PHRASES: dict[str, Words] = {
     "head_undecided": Words("No verdict fails; {undecided} of {all} undecided", "{all} 项判定中无不合格，{undecided} 项未定"),
     "head_pass": Words("All {all} verdicts pass", "{all} 项判定全部合格"),
     "head_pass_only": Words("The one verdict is a pass", "唯一一项判定为合格"),
-    "head_partly": Words(
-        "No verdict fails: {passed} pass, {open} not assessed", "无不合格：{passed} 项合格，{open} 项未评定"
-    ),
+    "head_partly": Words("No verdict fails: {passed} pass, {open} not assessed", "无不合格：{passed} 项合格，{open} 项未评定"),
     "head_open": Words("Measured, but not judged: {open} not assessed", "已测量，未作判定：{open} 项均未评定"),
     "head_refused": Words("Not analysed: every test refused its evidence", "未作分析：所送材料均不适用"),
     # sentences under it
-    "over": Words("{what} is {result}, above its limit of {limit}, with its whole uncertainty.", "{what}为 {result}，超过限值 {limit}，结果连同不确定度全部在限值以上。"),
-    "under": Words("{what} is {result}, below its limit of {limit}, with its whole uncertainty.", "{what}为 {result}，低于限值 {limit}，结果连同不确定度全部在限值以下。"),
+    "over": Words(
+        "{what} is {result}, above its limit of {limit}, with its whole uncertainty.",
+        "{what}为 {result}，超过限值 {limit}，结果连同不确定度全部在限值以上。",
+    ),
+    "under": Words(
+        "{what} is {result}, below its limit of {limit}, with its whole uncertainty.",
+        "{what}为 {result}，低于限值 {limit}，结果连同不确定度全部在限值以下。",
+    ),
     "more_fails": Words("{} more fail, see the tables.", "另有 {} 项不合格，见各表。"),
-    "straddles": Words("{what}: {result} straddles its limit of {limit}; this is not a fail.", "{what}为 {result}，跨越限值 {limit}，不作为不合格。"),
-    "noisy": Words("{what}: {result} exceeds its limit of {limit}, but noise alone may explain it.", "{what}为 {result}，超过限值 {limit}，但噪声即可解释，不作为不合格。"),
+    "straddles": Words(
+        "{what}: {result} straddles its limit of {limit}; this is not a fail.",
+        "{what}为 {result}，跨越限值 {limit}，不作为不合格。",
+    ),
+    "noisy": Words(
+        "{what}: {result} exceeds its limit of {limit}, but noise alone may explain it.",
+        "{what}为 {result}，超过限值 {limit}，但噪声即可解释，不作为不合格。",
+    ),
     "more_fails_one": Words("One more fails, see the tables.", "另有 1 项不合格，见各表。"),
     "more_undecided_one": Words("One more is undecided.", "另有 1 项未定。"),
     "more_undecided": Words("{} more are undecided.", "另有 {} 项未定。"),
@@ -66,9 +76,7 @@ PHRASES: dict[str, Words] = {
         "What has a limit lies within it, uncertainty included. What was not assessed is not a pass.",
         "有限值的各项连同不确定度均在限值以内。未评定不等于合格。",
     ),
-    "all_within": Words(
-        "Every result lies within its limit, uncertainty included.", "各项结果连同不确定度均在限值以内。"
-    ),
+    "all_within": Words("Every result lies within its limit, uncertainty included.", "各项结果连同不确定度均在限值以内。"),
     "some_refused": Words("{} pieces of evidence were not analysed.", "{} 份材料未作分析。"),
     "one_refused": Words("One piece of evidence was not analysed.", "1 份材料未作分析。"),
     "some_unread": Words("{} files could not be used.", "{} 个文件未能使用。"),
@@ -137,7 +145,9 @@ PHRASES: dict[str, Words] = {
     "next_unit": Words("{n} not assessed: limit and result differ in unit.", "{n} 项未评定：限值与结果单位不一致。"),
     "next_unread": Words("{n} files could not be used, reasons on the last pages.", "{n} 个文件未能使用，原因见末页。"),
     "next_unread_one": Words("One file could not be used, reason on the last pages.", "1 个文件未能使用，原因见末页。"),
-    "next_untested": Words("{n} limits of this stage were not tested, listed on the last pages.", "本类检测另有 {n} 条限值未检测，列于末页。"),
+    "next_untested": Words(
+        "{n} limits of this stage were not tested, listed on the last pages.", "本类检测另有 {n} 条限值未检测，列于末页。"
+    ),
     # signatures and reading
     "signatures": Words("Signatures", "签名"),
     "sign_tested": Words("Tested", "检测"),
@@ -156,18 +166,20 @@ PHRASES: dict[str, Words] = {
     "say_more": Words("{} more in the table.", "另有 {} 项，见表。"),
     "results": Words("Results", "结果"),
     "not_judged": Words("Measured, not assessed: {}", "已测量，未评定：{}"),
+    "not_measured": Words("Limits without a measurement: not assessed", "没有测量结果的限值：未评定"),
     "also": Words("Also measured", "其他测得量"),
     "conditions": Words("Conditions", "条件"),
     "remarks": Words("Remarks", "说明"),
     "evidence": Words("Evidence", "证据"),
-    "implements": Words("Method", "方法依据"),
-    "series": Words("{n} files, one series", "{n} 个文件，同一序列"),
+    "evidence_files": Words("Series", "序列"),
+    "series": Words("{n} files", "{n} 个文件"),
     "noise_floor_is": Words(
         "The noise floor is what a perfectly uniform camera of the same counts would read; near it, only more counts can tell.",
         "“噪声下限”是同样计数的理想均匀探头应有的数值；结果接近它时，须靠更多计数才能区分。",
     ),
     "expanded": Words(
-        "± is the expanded uncertainty U, k = 2: the interval the verdict used.", "± 后为扩展不确定度 U，k = 2，即判定所用的区间。"
+        "± is the expanded uncertainty U, k = 2: the interval the verdict used.",
+        "± 后为扩展不确定度 U，k = 2，即判定所用的区间。",
     ),
     "sources_here": Words("Limits", "限值出处"),
     # the last pages
@@ -177,18 +189,22 @@ PHRASES: dict[str, Words] = {
     "unread": Words("Files that could not be used", "未能使用的文件"),
     "untested": Words("Limits that were not tested", "未检测的限值"),
     "untested_note": Words(
-        "Limits of this stage for which no evidence was handed in. Not tested is not a pass.", "本类检测中没有收到相应材料的限值。未检测不等于合格。"
+        "Limits of this stage for which no evidence was handed in. Not tested is not a pass.",
+        "本类检测中没有收到相应材料的限值。未检测不等于合格。",
     ),
     "sources": Words("Sources of the limits", "限值出处"),
-    "read_by": Words("compared by {}", "核对：{}"),
-    "is_provisional": Words("provisional: nobody has yet compared this limit with the printed page", "限值待核：尚无人与标准印刷页核对"),
+    "read_by": Words("read: {}", "查核：{}"),
+    "is_provisional": Words(
+        "provisional: nobody has yet compared this limit with the printed page", "限值待核：尚无人与标准印刷页核对"
+    ),
     "no_number": Words("the number has not been read yet, so it judges nothing", "限值数字尚未读到，不作判定"),
     "no_sources": Words("No published limit was used.", "未用到已发布的限值。"),
     "no_more": Words("Everything that was handed in was analysed.", "所送材料均已分析。"),
     "more_listed": Words("and {} more, all in results.json", "另有 {} 项，全部见 results.json"),
     # the foot of every page
     "traceable": Words(
-        "Every number can be followed through results.json to the original images.", "每一数值均可由 results.json 追溯到原始影像。"
+        "Every number can be followed through results.json to the original images.",
+        "每一数值均可由 results.json 追溯到原始影像。",
     ),
     "fingerprint": Words("fingerprint {}", "指纹 {}"),
     "page_of": Words("Page {n} of {all}", "第 {n} 页，共 {all} 页"),
@@ -198,7 +214,7 @@ PHRASES: dict[str, Words] = {
     "comma": Words(", ", "、"),
     "between": Words(" ", ""),
     "semicolon": Words("; ", "；"),
-}  # fmt: skip
+}
 
 
 def say(key: str, language: Language, *plain: object, **named: object) -> str:

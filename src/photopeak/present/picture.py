@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -111,9 +112,7 @@ def _scale_bar(picture: Picture, layout: Layout) -> str:
 
 def _overlays(picture: Picture, layout: Layout) -> str:
     pens = PENS[picture.palette]
-    taken: list[tuple[float, float, float, float]] = [
-        _box(one, layout) for one in picture.overlays if isinstance(one, Circle)
-    ]  # fmt: skip
+    taken = [_box(one, layout) for one in picture.overlays if not isinstance(one, Outline)]
     lines = "".join(_line(one, picture, layout, pens) for one in picture.overlays)
     labels = "".join(_label(one, picture, layout, pens, taken) for one in picture.overlays)
     return lines + labels
@@ -123,7 +122,7 @@ def _line(one: Overlay, picture: Picture, layout: Layout, pens: Pens) -> str:
     if isinstance(one, Spot):
         return _spot(one, layout)
     if isinstance(one, Circle):
-        shape = {"cx": layout.to_x(one.x_mm), "cy": layout.to_y(one.y_mm), "r": one.radius_mm * layout.per_mm}
+        shape: dict[str, Any] = {"cx": layout.to_x(one.x_mm), "cy": layout.to_y(one.y_mm), "r": one.radius_mm * layout.per_mm}
         halo = element("circle", fill="none", stroke=pens.halo, stroke_width=2.6, opacity=0.55, **shape)
         return halo + element(
             "circle", fill="none", stroke=_pen(one.style, pens), stroke_width=1.2,
@@ -147,7 +146,7 @@ def _outline_path(one: Outline, picture: Picture, layout: Layout) -> str:
 
 def _spot(one: Spot, layout: Layout) -> str:
     """A ring with its sign, drawn white and then dark: it reads on any ground."""
-    x, y = layout.to_x(one.x_mm), layout.to_y(one.y_mm)
+    x, y = _held(one, layout)
     d = f"M{number(x - 3)} {number(y)}h6" + (f"M{number(x)} {number(y - 3)}v6" if one.sign.strip() == "+" else "")
     return "".join(
         element("circle", cx=x, cy=y, r=6, fill="none", stroke=colour, stroke_width=width) + path(d, colour, width)
@@ -158,8 +157,17 @@ def _spot(one: Spot, layout: Layout) -> str:
 Box = tuple[float, float, float, float]  #: left, top, right, bottom
 
 
-def _box(one: Circle, layout: Layout) -> Box:
-    x, y, r = layout.to_x(one.x_mm), layout.to_y(one.y_mm), one.radius_mm * layout.per_mm
+def _held(one: Spot, layout: Layout) -> tuple[float, float]:
+    """The place of a spot, drawn in by its own radius where it lies on the edge of the image."""
+    x, y = layout.to_x(one.x_mm), layout.to_y(one.y_mm)
+    return min(max(x, 7.5), layout.width - 7.5), min(max(y, 7.5), layout.height - 7.5)
+
+
+def _box(one: Circle | Spot, layout: Layout) -> Box:
+    if isinstance(one, Spot):
+        x, y, r = *_held(one, layout), 7.5
+    else:
+        x, y, r = layout.to_x(one.x_mm), layout.to_y(one.y_mm), one.radius_mm * layout.per_mm
     return (x - r, y - r, x + r, y + r)
 
 
@@ -201,4 +209,3 @@ def _circle_label(one: Circle, layout: Layout, pens: Pens, taken: list[Box]) -> 
 
 def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-

@@ -41,6 +41,7 @@ class DeviceTable:
 
     heading: str
     rows: tuple[Row, ...]
+    has_limit: bool
     section: str
     paper: tuple[str, str]
     screen: tuple[str, str]
@@ -170,9 +171,7 @@ def _common_place(measured: Sequence[Examined], language: Language) -> str:
     return say(key, language, (" " if language == "zh" else ", ").join(where)) if where else ""
 
 
-def _sentences(
-    checked: Checked, measured: Sequence[Examined], counts: Counter[Outcome], writer: Writer
-) -> Iterable[str]:
+def _sentences(checked: Checked, measured: Sequence[Examined], counts: Counter[Outcome], writer: Writer) -> Iterable[str]:
     language = writer.language
     rows = [(v, _hiding(one, writer)) for one in measured for v in one.verdicts]
     for outcome, more in (("fail", "more_fails"), ("undecided", "more_undecided")):
@@ -196,7 +195,8 @@ def _hiding(one: Examined, writer: Writer) -> Writer:
 
 def _sentence(verdict: Verdict, writer: Writer) -> str:
     m, row, language = verdict.measurement, verdict.criterion, writer.language
-    assert m is not None and row is not None
+    assert m is not None
+    assert row is not None
     what = capital(what_of(verdict, writer))
     above = row.upper is not None and (row.lower is None or m.value > (row.lower + row.upper) / 2)
     crossed = row.upper if above else row.lower
@@ -204,9 +204,7 @@ def _sentence(verdict: Verdict, writer: Writer) -> str:
     key = "over" if above else "under"
     if verdict.outcome == "undecided":
         key = "noisy" if verdict.reason == "noise_limited" else "straddles"
-    return say(
-        key, language, what=what, result=say_result(m, language), limit=with_unit(bound(crossed), row.unit, language)
-    )
+    return say(key, language, what=what, result=say_result(m, language), limit=with_unit(bound(crossed), row.unit, language))
 
 
 def what_of(verdict: Verdict, writer: Writer) -> str:
@@ -217,8 +215,9 @@ def what_of(verdict: Verdict, writer: Writer) -> str:
 
 
 def joined(where: str, quantity: str) -> str:
-    """A place and a quantity, with no gap after a full-width bracket."""
-    return f"{where}{'' if where.endswith('）') else ' '}{quantity}" if where else quantity
+    """A place and a quantity, with no gap between two Chinese words."""
+    chinese = where[-1:] > "\u2e80" and quantity[:1] > "\u2e80"
+    return f"{where}{'' if chinese else ' '}{quantity}" if where else quantity
 
 
 def capital(sentence: str) -> str:
@@ -236,16 +235,18 @@ def _device_tables(
     spare = 0
     for n, (about, ones) in enumerate(by_device.items(), 1):
         rows = [(one, verdict) for one in ones for verdict in one.verdicts]
-        rows.sort(key=lambda pair: (_rank(pair[1])))
+        rows.sort(key=lambda pair: _rank(pair[1]))
         shown = rows[: room + spare]
         spare = max(0, room + spare - len(rows))
         first = next(k for k, one in enumerate(measured, 2) if one is ones[0])
         number = f"{n}  " if len(by_device) > 1 else ""
         tests = dict.fromkeys(one.procedure.words.say(writer.language) for one in ones)
         heading = number + device_name(about, writer.language)
+        printed = tuple(_printed(shown, writer, several=len(tests) > 1))
         yield DeviceTable(
             heading=f"{heading} · {next(iter(tests))}" if len(tests) == 1 else heading,
-            rows=tuple(_printed(shown, writer, several=len(tests) > 1)),
+            rows=printed,
+            has_limit=any(row.strip for row in printed),
             section=f"section-{first}",
             paper=_pointer(len(shown), len(rows), "on_page", writer.language),
             screen=_pointer(len(shown), len(rows), "in_section", writer.language),
@@ -255,7 +256,9 @@ def _device_tables(
 def _rank(verdict: Verdict) -> int:
     if verdict.outcome in ("fail", "undecided"):
         return 0 if verdict.outcome == "fail" else 1
-    return 2 if verdict.criterion is not None and verdict.criterion.has_limit else 3
+    if verdict.criterion is None or not verdict.criterion.has_limit:
+        return 4
+    return 2 if verdict.measurement is not None else 3
 
 
 def _printed(shown: Sequence[tuple[Examined, Verdict]], writer: Writer, *, several: bool) -> list[Row]:
@@ -279,11 +282,18 @@ def _deciding(measured: Sequence[Examined], writer: Writer) -> Iterable[DeviceTa
     shown = rows[:DECIDING]
     said = say("first_of", writer.language, shown=len(shown), all=len(rows)) if len(rows) > DECIDING else ""
     printed = [
-        replace(row, procedure=f"{device_name(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}")
+        replace(
+            row, procedure=f"{device_name(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}"
+        )
         for (one, _), row in zip(shown, aligned([_hiding(one, writer).row(v) for one, v in shown]), strict=True)
     ]
     yield DeviceTable(
-        heading=say("deciding", writer.language), rows=tuple(once(printed)), section="", paper=(said, ""), screen=(said, "")
+        heading=say("deciding", writer.language),
+        rows=tuple(once(printed)),
+        has_limit=True,
+        section="",
+        paper=(said, ""),
+        screen=(said, ""),
     )
 
 
@@ -310,7 +320,15 @@ def _overview(checked: Checked, measured: Sequence[Examined], language: Language
 def _next_steps(checked: Checked, measured: Sequence[Examined], language: Language) -> list[str]:
     steps = [_after_a_fail(one, language) for one in measured if any(v.outcome == "fail" for v in one.verdicts)][:3]
     reasons = Counter(v.reason for one in measured for v in in_order(one.verdicts) if v.reason)
-    open_first = ("straddles", "noise_limited", "dead_area", "no_uncertainty", "unit", "programme_not_chosen", "no_verified_limit")
+    open_first = (
+        "straddles",
+        "noise_limited",
+        "dead_area",
+        "no_uncertainty",
+        "unit",
+        "programme_not_chosen",
+        "no_verified_limit",
+    )
     steps += [say(f"next_{reason}", language, n=reasons[reason]) for reason in open_first if reasons[reason]]
     refused = [one for one in checked.examined if one.refusal is not None]
     if refused and refused[0].refusal is not None:

@@ -11,6 +11,7 @@ import re
 import struct
 import unicodedata
 import zlib
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from photopeak.figure import Palette
 from photopeak.present.colours import INK_2, LEVELS, palette
+from photopeak.present.numbers import tidy
 from photopeak.words import Language
 
 FONTS: dict[Language, str] = {
@@ -55,9 +57,11 @@ def words(
     halo: str | None = None,
 ) -> str:
     """A text at its baseline; `halo` is the colour of an outline behind it."""
-    outline = {"stroke": halo, "stroke_width": 3.0, "stroke_linejoin": "round", "paint_order": "stroke"} if halo else {}
+    outline: dict[str, Any] = (
+        {"stroke": halo, "stroke_width": 3.0, "stroke_linejoin": "round", "paint_order": "stroke"} if halo else {}
+    )
     return element(
-        "text", _raised(said, size), x=x, y=y, font_size=size, fill=fill,
+        "text", _raised(tidy(said), size), x=x, y=y, font_size=size, fill=fill,
         text_anchor=anchor, font_weight="700" if bold else None, **outline,
     )  # fmt: skip
 
@@ -108,7 +112,13 @@ def _allowed(said: str) -> str:
 
 
 def image(
-    values: npt.NDArray[np.float64], window: tuple[float, float], colours: Palette, x: float, y: float, width: float, height: float
+    values: npt.NDArray[np.float64],
+    window: tuple[float, float],
+    colours: Palette,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
 ) -> str:
     """`values[row, column]` through `window` and a palette, stretched over a rectangle; its pixels stay sharp."""
     data = base64.b64encode(png(_levels(_sized(values), window), palette(colours))).decode()

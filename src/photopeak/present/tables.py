@@ -46,6 +46,7 @@ class ResultTable:
     unit: str | None
     has_floor: bool
     has_limit: bool
+    has_source: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ class Writer:
             unit=units.pop() if len(units) == 1 else None,
             has_floor=any(row.floor for row in rows),
             has_limit=any(row.limit != ABSENT for row in rows),
+            has_source=any(row.source for row in rows),
         )
 
 
@@ -283,6 +285,8 @@ def plain_list(measurements: Sequence[Measurement], language: Language, hidden: 
         where = place(m.where, language, hidden)
         said = with_unit(str(write(m)), m.unit, language)
         label = m.quantity.words.say(language)
-        lines.setdefault((m.quantity.name, label), []).append(f"{where}{': ' if language == 'en' else '：'}{said}" if where else said)
+        lines.setdefault((m.quantity.name, label), []).append(
+            f"{where}{': ' if language == 'en' else '：'}{said}" if where else said
+        )
     between = "；" if language == "zh" else "; "
     return [(label, between.join(said)) for (_, label), said in lines.items()]

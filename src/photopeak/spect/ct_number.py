@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_fill_holes, label
+from scipy.stats import t as student
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
@@ -35,6 +36,7 @@ RADII_MM = (60.0, 260.0)
 ROUNDNESS = 0.95
 SOLID = 0.95  # share of the disc that is close to its own median: nothing is built into water
 WALL_MM = 10.0
+COVERED_BY_TWO = 0.97725  # of a normal distribution, below two standard deviations
 CLOCK = {"12": (0.0, -1.0), "3": (1.0, 0.0), "6": (0.0, 1.0), "9": (-1.0, 0.0)}
 
 
@@ -200,16 +202,17 @@ def _measure(slices: Floats, volume: Volume, regions: dict[str, Disc]) -> Iterab
     worst = max(differences, key=lambda name: abs(float(differences[name].mean())))
     value = abs(float(differences[worst].mean()))
     errors = [_error(one, gain, spread, masks[worst]) for one in differences.values()]
-    # The largest of four differences: noise alone makes it about one standard error.
+    # The largest of four differences: where all are small, noise alone makes it more than a standard error.
     noise_only = float(np.mean(errors))
-    enlarged = max(0.0, 1.03 * noise_only - 0.5 * value)
+    enlarged = 1.2 * noise_only * math.exp(-((value / (4 * noise_only)) ** 2)) if noise_only > 0 else 0.0
     yield CT_UNIFORMITY.of(value, math.hypot(noise_only, enlarged))
 
 
 def _error(by_slice: Floats, gain: float, spread: Floats, mask: npt.NDArray[np.bool_]) -> float:
     """Standard error of the mean over slices; of one slice, from its pixels as if a tenth of them were independent."""
     if len(by_slice) > 1:
-        return gain * float(by_slice.std(ddof=1)) / math.sqrt(len(by_slice))
+        few = float(student.ppf(COVERED_BY_TWO, len(by_slice) - 1)) / 2
+        return few * gain * float(by_slice.std(ddof=1)) / math.sqrt(len(by_slice))
     return float(spread.std(ddof=1)) / math.sqrt(max(int(mask.sum()) / 10, 1.0))
 
 
