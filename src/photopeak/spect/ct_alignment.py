@@ -181,17 +181,17 @@ def _by_ct(ct: Volume, near_mm: Floats) -> tuple[Floats, Floats] | None:
     if top < max(LEAST_CONTRAST_HU, SIGNIFICANT * noise):
         return None
     labelled: Any = label(excess > max(0.1 * top, 4 * noise), structure=np.ones((3, 3, 3)))
-    marked: Any = labelled[0]
+    marked: npt.NDArray[np.int32] = labelled[0]
     brightest = np.unravel_index(int(np.argmax(excess)), excess.shape)
-    own = np.asarray(marked == marked[brightest], dtype=np.bool_)
+    own = np.asarray(marked == np.asarray(marked)[brightest], dtype=np.bool_)
     weight = np.where(own, excess, 0.0)
     total = float(weight.sum())
-    grids: Any = np.indices(part.shape)
+    grids = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in part.shape), indexing="ij")
     centre = np.array([float((weight * grid).sum()) / total for grid in grids])
     away = [(grid[own] - c) * mm for grid, c, mm in zip(grids, centre, ct.spacing_mm)]
-    # Noise of the voxels, and a two-hundredth of a voxel for where the marker is cut off.
+    # Noise of the voxels, and about a hundredth of a voxel for where the marker is cut off.
     uncertainty = np.array(
-        [math.hypot(noise * math.sqrt(float((a**2).sum())) / total, 0.005 * mm) for a, mm in zip(away, ct.spacing_mm)]
+        [math.hypot(noise * math.sqrt(float((a**2).sum())) / total, 0.012 * mm) for a, mm in zip(away, ct.spacing_mm)]
     )
     start = np.array([part_.start for part_ in box])
     return _position_mm(ct, centre + start), uncertainty
