@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -422,5 +421,4 @@ def demo_command(
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(click.exceptions.Abort):
-        main()
+    main()
