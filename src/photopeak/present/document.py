@@ -23,6 +23,20 @@ SCHEMA = 1
 
 def document(checked: Checked) -> dict[str, Any]:
     """The document, schema 1, as plain data. Two runs on the same evidence differ in `seconds` alone."""
+    whole: dict[str, Any] = _writable(_document(checked))
+    return whole
+
+
+def _writable(value: Any) -> Any:
+    """File names may hold bytes that are no text; they are written as escapes, so that the document is always UTF-8."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _writable(one) for key, one in value.items()}
+    return [_writable(one) for one in value] if isinstance(value, list) else value
+
+
+def _document(checked: Checked) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "photopeak": photopeak.__version__,

@@ -16,6 +16,7 @@ from photopeak.words import Language, Words
 ABSENT = "—"
 MINUS = "−"
 THIN = "\u2009"
+TINY = 1e-5  #: below this numbers are written with a power of ten
 COVERAGE = 2.0  #: pages print U = k u with this k and say so; it is also the interval the verdict used
 
 
@@ -43,15 +44,20 @@ def written(value: float, uncertainty: float | None) -> Written:
     expanded = COVERAGE * uncertainty
     if expanded == 0:
         return Written(significant(value), "0")
+    if 0 < max(abs(value), expanded) < TINY:
+        power = Decimal(repr(max(abs(value), expanded))).adjusted()
+        scaled = written(_shifted(value, power), _shifted(uncertainty, power))
+        return Written(scaled.value + _times(power), scaled.expanded + _times(power) if scaled.expanded != "0" else "0")
     exponent = _last_place(expanded, 2)
     return Written(to_place(value, exponent), to_place(expanded, exponent))
 
 
 def _last_place(value: float, digits: int) -> int:
     """The power of ten of the last of `digits` significant digits of `value`, after rounding to them."""
-    exponent = math.floor(math.log10(abs(value))) - digits + 1
-    rounded = round(abs(value) / 10.0**exponent)
-    return exponent + 1 if rounded >= 10**digits else exponent
+    exact = Decimal(repr(abs(float(value))))
+    exponent = exact.adjusted() - digits + 1
+    rounded = exact.quantize(Decimal(1).scaleb(exponent), rounding=ROUND_HALF_EVEN)
+    return exponent + 1 if rounded.adjusted() > exact.adjusted() else exponent
 
 
 def to_place(value: float, exponent: int) -> str:
@@ -66,10 +72,21 @@ def _fits(value: float, exponent: int) -> bool:
     return value == 0 or math.log10(abs(value)) - exponent < 26
 
 
+def _shifted(value: float, power: int) -> float:
+    return float(Decimal(repr(float(value))).scaleb(-power))
+
+
+def _times(power: int) -> str:
+    return f" × 10{str(power).translate(_SUPERSCRIPT)}"
+
+
 def significant(value: float, digits: int = 4) -> str:
     """`value` to at most `digits` significant digits, without trailing zeros; whole numbers below 10^7 in full."""
     if value == 0:
         return "0"
+    if abs(value) < TINY:
+        power = Decimal(repr(abs(float(value)))).adjusted()
+        return significant(_shifted(value, power), digits) + _times(power)
     if float(value).is_integer() and abs(value) < 1e7:
         return _grouped(f"{value:.0f}")
     text = to_place(value, _last_place(value, digits))

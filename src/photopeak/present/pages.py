@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import photopeak
-from photopeak.evidence import EvidenceFile, Subject
+from photopeak.evidence import EvidenceFile
 from photopeak.figure import Chart, Figure, Picture
 from photopeak.present.document import fingerprint
 from photopeak.present.drawing import FULL, draw, side_by_side, width_of
@@ -15,7 +15,7 @@ from photopeak.present.last_pages import LastPages, last_pages
 from photopeak.present.numbers import date, limit, say_result, tidy, with_unit
 from photopeak.present.phrases import programme_name, say, stage_name
 from photopeak.present.places import place
-from photopeak.present.summary import Summary, capital, device_name, summarise, what_of
+from photopeak.present.summary import Summary, capital, device_label, summarise, what_of
 from photopeak.present.tables import (
     CrossTable,
     Names,
@@ -25,6 +25,7 @@ from photopeak.present.tables import (
     crossed,
     noise_floors,
     plain_list,
+    quantity_names,
     shown_as_floor,
     silent_keys,
 )
@@ -107,7 +108,7 @@ class Report:
 
 def compose(checked: Checked, language: Language) -> Report:
     """The report of one check in one language."""
-    sources, names = Sources(), _names(checked)
+    sources, names = Sources(), quantity_names(checked)
     print_ = fingerprint(checked)
     measured = [one for one in checked.examined if one.result is not None]
     sections = tuple(_section(one, n, language, sources, names) for n, one in enumerate(measured, 2))
@@ -130,16 +131,6 @@ def compose(checked: Checked, language: Language) -> Report:
 def _stage(checked: Checked, language: Language) -> str:
     name = stage_name(checked.stage, language)
     return f"{name} · {programme_name(checked.programme)}" if checked.programme else name
-
-
-def _names(checked: Checked) -> Names:
-    """The names of the quantities that limits speak of, from the procedures that were run and from the whole roll."""
-    known = {quantity.name: quantity.words for one in checked.examined for quantity in one.procedure.quantities}
-    if any(row.quantity not in known for row in checked.untested):
-        from photopeak.procedure import roll
-
-        known = {q.name: q.words for entry in roll().values() for q in entry.quantities} | known
-    return known
 
 
 # one section
@@ -171,19 +162,18 @@ def _section(one: Examined, number: int, language: Language, sources: Sources, n
         unjudged=unjudged,
         conditions=_conditions(one, language),
         evidence=_evidence(one, language),
-        remarks=tuple(tidy(remark.words.say(language)) for remark in one.result.remarks),
+        remarks=tuple(capital(tidy(remark.words.say(language))) for remark in one.result.remarks),
         notes=(say("expanded", language), *((say("noise_floor_is", language),) if floors else ())),
     )
 
 
 def _subtitle(one: Examined, language: Language) -> str:
     acquired = date(one.evidence.acquired) if one.evidence.acquired else ""
-    return " · ".join(filter(None, [_subject(one.evidence.about, language), acquired, one.procedure.implements]))
-
-
-def _subject(about: Subject, language: Language) -> str:
-    parts = [device_name(about, language), about.station, say("serial", language, about.serial) if about.serial else None]
-    return " · ".join(part for part in parts if part)
+    return " · ".join(
+        filter(
+            None, [device_label(one.evidence.about, language, one.evidence.about.station), acquired, one.procedure.implements]
+        )
+    )
 
 
 def _notices(one: Examined, writer: Writer) -> list[Notice]:

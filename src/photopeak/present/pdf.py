@@ -27,7 +27,8 @@ def _data(report: Report) -> str:
         "say": {key: words.say(report.language) for key, words in PHRASES.items()},
         "marks": {name: mark(name) for name in MARKS},
     }
-    return json.dumps(said, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(said, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace").decode("utf-8")  # a file name may hold bytes that are no text
 
 
 @cache

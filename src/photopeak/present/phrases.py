@@ -26,6 +26,8 @@ PHRASES: dict[str, Words] = {
     "report_number": Words("Report no. {}", "报告编号 {}"),
     "device": Words("Device", "设备"),
     "device_n": Words("Device {}", "设备 {}"),
+    "devices": Words("Devices", "设备"),
+    "devices_count": Words("{}, listed below", "{} 台，见下表"),
     "unnamed_device": Words("device not named in the files", "文件中未注明设备"),
     "serial": Words("SN {}", "SN {}"),
     "acquired": Words("Acquired", "采集日期"),

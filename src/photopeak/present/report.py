@@ -38,9 +38,9 @@ def write_report(checked: Checked, out: Path, *, language: Language) -> ReportFi
     json = out / "results.json"
     json.write_text(document.text(checked), encoding="utf-8")
     report, translated = compose(checked, language), compose(checked, other)
-    html.write_text(page(report, other_html.name), encoding="utf-8")
+    html.write_text(page(report, other_html.name), encoding="utf-8", errors="replace")
     pdf_file.write_bytes(pdf(report))
-    other_html.write_text(page(translated, html.name), encoding="utf-8")
+    other_html.write_text(page(translated, html.name), encoding="utf-8", errors="replace")
     other_pdf.write_bytes(pdf(translated))
     figures = _figures(report, out / "figures")
     return ReportFiles(html=html, pdf=pdf_file, other_html=other_html, other_pdf=other_pdf, json=json, figures=figures)

@@ -90,6 +90,12 @@ def device_name(about: Subject, language: Language) -> str:
     return " ".join(part for part in (maker, model) if part) or say("unnamed_device", language)
 
 
+def device_label(about: Subject, language: Language, station: str | None = None) -> str:
+    """The device with its serial number, and its station's name where given."""
+    serial = say("serial", language, about.serial) if about.serial else None
+    return " · ".join(part for part in (device_name(about, language), station, serial) if part)
+
+
 def summarise(checked: Checked, measured: Sequence[Examined], language: Language, sources: Sources, names: Names) -> Summary:
     """`measured` are the examined with a result, in the order of their sections (the first is section 2)."""
     verdicts = [verdict for one in measured for verdict in one.verdicts]
@@ -112,7 +118,8 @@ def summarise(checked: Checked, measured: Sequence[Examined], language: Language
 
 
 def _worst(counts: Counter[Outcome]) -> str:
-    return next((o for o in ("fail", "undecided") if counts[o]), "pass" if counts["pass"] else "not_assessed")
+    """The sign of a whole check: a pass only where every verdict is one, because what was not assessed is not a pass."""
+    return next((o for o in ("fail", "undecided", "not_assessed") if counts[o]), "pass" if counts["pass"] else "not_assessed")
 
 
 def _by_device(measured: Iterable[Examined]) -> dict[Subject, list[Examined]]:
@@ -124,11 +131,11 @@ def _by_device(measured: Iterable[Examined]) -> dict[Subject, list[Examined]]:
 
 def _facts(checked: Checked, by_device: dict[Subject, list[Examined]], language: Language) -> list[tuple[str, str]]:
     facts = []
-    shown = list(by_device)[:4]
-    for n, about in enumerate(shown, 1):
+    if len(by_device) > MANY_DEVICES:
+        facts.append((say("devices", language), say("devices_count", language, len(by_device))))
+    for n, about in enumerate(by_device if len(by_device) <= MANY_DEVICES else (), 1):
         label = say("device_n", language, n) if len(by_device) > 1 else say("device", language)
-        serial = say("serial", language, about.serial) if about.serial else None
-        facts.append((label, " · ".join(filter(None, [device_name(about, language), about.station, serial]))))
+        facts.append((label, device_label(about, language, about.station)))
     dates = sorted({str(one.evidence.acquired)[:10] for one in checked.examined if one.evidence.acquired})
     facts.append((say("acquired", language), " – ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else date(None)))
     facts.append((say("stage", language), stage_name(checked.stage, language)))
@@ -283,7 +290,7 @@ def _deciding(measured: Sequence[Examined], writer: Writer) -> Iterable[DeviceTa
     said = say("first_of", writer.language, shown=len(shown), all=len(rows)) if len(rows) > DECIDING else ""
     printed = [
         replace(
-            row, procedure=f"{device_name(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}"
+            row, procedure=f"{device_label(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}"
         )
         for (one, _), row in zip(shown, aligned([_hiding(one, writer).row(v) for one, v in shown]), strict=True)
     ]
@@ -302,7 +309,7 @@ def _overview(checked: Checked, measured: Sequence[Examined], language: Language
     device = None
     for one in checked.examined:
         counts = Counter(v.outcome for v in one.verdicts)
-        name = device_name(one.evidence.about, language)
+        name = device_label(one.evidence.about, language)
         yield OverviewRow(
             device=name if name != device else "",
             procedure=one.procedure.words.say(language),

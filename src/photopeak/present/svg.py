@@ -106,9 +106,12 @@ def measure(said: str, size: float = NORMAL) -> float:
     return size * (wide + 0.56 * (len(said) - wide))
 
 
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 def _allowed(said: str) -> str:
     """Without the characters that XML cannot hold."""
-    return "".join(letter for letter in said if letter >= " " or letter in "\t\n").replace("\ufffe", "").replace("\uffff", "")
+    return _FORBIDDEN.sub("", said)
 
 
 def image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from photopeak.criterion import Criterion
 from photopeak.measurement import Measurement
@@ -12,6 +13,9 @@ from photopeak.present.places import heading, place, value_alone
 from photopeak.present.strip import strip
 from photopeak.verdict import OUTCOME_WORDS, Verdict
 from photopeak.words import Language, Words
+
+if TYPE_CHECKING:
+    from photopeak.check import Checked
 
 ORDER = {"fail": 0, "undecided": 1, "pass": 2, "not_assessed": 2}
 FLOOR = "_noise_floor"
@@ -117,6 +121,17 @@ class Writer:
             has_limit=any(row.limit != ABSENT for row in rows),
             has_source=any(row.source for row in rows),
         )
+
+
+def quantity_names(checked: Checked) -> Names:
+    """The names of the quantities that limits speak of, from the procedures that were run and from the whole roll."""
+    known = {quantity.name: quantity.words for one in checked.examined for quantity in one.procedure.quantities}
+    asked = {row.quantity for row in checked.untested} | {v.criterion.quantity for v in checked.verdicts if v.criterion}
+    if any(quantity not in known for quantity in asked):
+        from photopeak.procedure import roll
+
+        known = {q.name: q.words for entry in roll().values() for q in entry.quantities} | known
+    return known
 
 
 class Sources:

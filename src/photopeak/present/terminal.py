@@ -15,7 +15,7 @@ from photopeak.present.numbers import limit, unit_label, write
 from photopeak.present.phrases import programme_name, say, stage_name
 from photopeak.present.places import place
 from photopeak.present.summary import OUTCOMES, device_name
-from photopeak.present.tables import in_order, silent_keys
+from photopeak.present.tables import Names, in_order, quantity_names, silent_keys
 from photopeak.verdict import OUTCOME_WORDS, REASONS, Verdict
 from photopeak.words import Language
 
@@ -29,8 +29,9 @@ ROWS, FILES = 40, 12  #: per test and of unread files; the report has them all
 
 def show(checked: Checked, language: Language, console: Console) -> None:
     """Print the summary on `console`."""
+    names = quantity_names(checked)
     for one in checked.examined:
-        _examined(one, language, console)
+        _examined(one, names, language, console)
     for unread in checked.unread[:FILES]:
         name = unread.path.replace("\\", "/").rpartition("/")[2]
         console.print(Text.assemble(("○ ", "dim"), f"{name}{say('colon', language)}", unread.words.say(language)))
@@ -39,7 +40,7 @@ def show(checked: Checked, language: Language, console: Console) -> None:
     console.print(_tally(checked, language))
 
 
-def _examined(one: Examined, language: Language, console: Console) -> None:
+def _examined(one: Examined, names: Names, language: Language, console: Console) -> None:
     head = f"{one.procedure.words.say(language)} · {device_name(one.evidence.about, language)} · {one.evidence.name}"
     console.print(Text(head, "bold"))
     if one.refusal is not None:
@@ -52,7 +53,7 @@ def _examined(one: Examined, language: Language, console: Console) -> None:
         judged, others = judged + others, []
     if judged:
         hidden = silent_keys(one.result.measurements) if one.result else frozenset()
-        console.print(Padding(_table(judged[:ROWS], hidden, language), (0, 0, 0, 2)))
+        console.print(Padding(_table(judged[:ROWS], names, hidden, language), (0, 0, 0, 2)))
     for reason, count in Counter(v.reason for v in others).items():
         said = REASONS[reason].say(language) if reason in REASONS else reason
         console.print(Padding(Text(f"○ {count} {OUTCOME_WORDS['not_assessed'].say(language)}（{said}）" if language == "zh"
@@ -62,7 +63,7 @@ def _examined(one: Examined, language: Language, console: Console) -> None:
     console.print()
 
 
-def _table(verdicts: Iterable[Verdict], hidden: frozenset[str], language: Language) -> Table:
+def _table(verdicts: Iterable[Verdict], names: Names, hidden: frozenset[str], language: Language) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column(say("verdict", language), no_wrap=True)
     table.add_column(say("where", language))
@@ -72,18 +73,19 @@ def _table(verdicts: Iterable[Verdict], hidden: frozenset[str], language: Langua
     table.add_column(say("limit", language), justify="right", no_wrap=True)
     table.add_column(say("source", language), style="dim")
     for verdict in verdicts:
-        table.add_row(*_cells(verdict, hidden, language))
+        table.add_row(*_cells(verdict, names, hidden, language))
     return table
 
 
-def _cells(verdict: Verdict, hidden: frozenset[str], language: Language) -> list[Text]:
+def _cells(verdict: Verdict, names: Names, hidden: frozenset[str], language: Language) -> list[Text]:
     m, row = verdict.measurement, verdict.criterion
     style = STYLES[verdict.outcome]
     where = m.where if m else row.where if row else {}
-    name = m.quantity.words.say(language) if m else row.quantity.replace("_", " ") if row else ""
+    identifier = row.quantity if row else ""
+    name = m.quantity.words.say(language) if m else names[identifier].say(language) if identifier in names else identifier
     unit = m.unit if m else row.unit if row else "1"
     bounds = limit(row.lower, row.upper) if row else limit(None, None)
-    source = f"{row.standard}{say('comma', language)}{row.clause}" if row else REASONS[verdict.reason].say(language)
+    source = " · ".join(filter(None, [row.standard, row.clause])) if row else REASONS[verdict.reason].say(language)
     if row is not None and row.has_limit and row.provisional:
         source = f"{say('provisional', language)} · {source}"
     values = [place(where, language, hidden), name, str(write(m)), unit_label(unit, language), bounds, source]
