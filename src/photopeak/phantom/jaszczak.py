@@ -1,7 +1,7 @@
 """The Jaszczak phantom as voxels: a cylinder with six spheres on a ring, a uniform section, and six sectors of rods.
 
-Millimetres from the centre of the volume: x along columns, y along rows, z along slices. Edges are averaged over each voxel by
-its signed distance to the surface, which is exact for a plane and within a few per cent of a voxel for the smallest sphere.
+Millimetres from the centre of the volume: x along columns, y along rows, z along slices. Walls are averaged over each voxel by
+its distance to the surface, spheres and rods over 5 points along each side of a voxel.
 """
 
 from __future__ import annotations
@@ -82,11 +82,9 @@ def jaszczak(
         values *= 1 - _rods(phantom, x, y, mm) * _rod_slices(phantom, z, spacing_mm[0])[:, None, None]
     for index, diameter_mm in enumerate(phantom.spheres_mm):
         centre = [a - s for a, s in zip(phantom.sphere_centre_mm(index), phantom.shift_mm)]
-        away = np.sqrt(
-            (x[None, None, :] - centre[0]) ** 2 + (y[None, :, None] - centre[1]) ** 2 + (z[:, None, None] - centre[2]) ** 2
-        )
-        part = _inside(diameter_mm / 2 - away, mm)
-        values += part * (phantom.sphere_value - values)
+        box = tuple(_near(axis, at, diameter_mm / 2 + mm) for axis, at in zip((z, y, x), centre[::-1]))
+        part = _ball_share([axis[b] - at for axis, b, at in zip((z, y, x), box, centre[::-1])], spacing_mm, diameter_mm)
+        values[box] += part * (phantom.sphere_value - values[box])
     if fwhm_mm > 0:
         values = gaussian_filter(values, [fwhm_mm / FWHM_PER_SIGMA / step for step in spacing_mm])
     return Volume(values=values.astype(np.float32), spacing_mm=spacing_mm, units="CNTS")
@@ -109,6 +107,21 @@ def _inside(depth_mm: Floats, mm: float) -> Floats:
     """Share of a voxel that lies inside a surface, from the depth of its centre below it."""
     share: Floats = np.clip(0.5 + depth_mm / mm, 0.0, 1.0)
     return share
+
+
+def _near(axis: Floats, at_mm: float, reach_mm: float) -> slice:
+    found = np.flatnonzero(np.abs(axis - at_mm) <= reach_mm)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
+
+
+def _ball_share(from_centre_mm: list[Floats], spacing_mm: tuple[float, float, float], diameter_mm: float) -> Floats:
+    """Share of every voxel of a box inside a ball, from 5 x 5 x 5 points in each."""
+    fine = (np.arange(5) - 2) / 5
+    z, y, x = ((axis[:, None] + mm * fine).ravel() for axis, mm in zip(from_centre_mm, spacing_mm))
+    away = np.sqrt(z[:, None, None] ** 2 + y[None, :, None] ** 2 + x[None, None, :] ** 2)
+    share = _inside(diameter_mm / 2 - away, float(np.mean(spacing_mm)) / 5)
+    sizes = [len(axis) for axis in from_centre_mm]
+    return np.asarray(share.reshape(sizes[0], 5, sizes[1], 5, sizes[2], 5).mean(axis=(1, 3, 5)), dtype=np.float64)
 
 
 def _rod_slices(phantom: Jaszczak, z: Floats, mm: float) -> Floats:

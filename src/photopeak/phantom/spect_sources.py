@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 from photopeak.evidence import Volume
+from photopeak.phantom.as_dicom import write_volume
 from photopeak.profile import FWHM_PER_SIGMA
+from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,3 +94,31 @@ def _along(source: BlurredSource, z_mm: Floats, mm: float) -> Floats:
     upper, lower = (z_mm - source.z_mm + source.length_mm / 2) / sigma, (z_mm - source.z_mm - source.length_mm / 2) / sigma
     found: Floats = ndtr(upper) - ndtr(lower)
     return found
+
+
+def reconstructed_sources_files(
+    out: Path,
+    *,
+    seed: int = 0,
+    fwhm_mm: Annotated[float, Words("central transaxial FWHM, mm", "中心横断面半高宽，mm")] = 9.0,
+    background: Annotated[float, Words("background per voxel, peak 10 000", "每体素本底（峰值 10 000）")] = 20.0,
+) -> tuple[Path, ...]:
+    """Three reconstructed point sources, one central and two 75 mm away, as one NM file, with truth.json beside it."""
+    sources = (
+        BlurredSource(fwhm_mm=(fwhm_mm, fwhm_mm, fwhm_mm + 0.5)),
+        BlurredSource(x_mm=75.0, z_mm=40.0, fwhm_mm=(fwhm_mm + 1.0, fwhm_mm - 1.5, fwhm_mm)),
+        BlurredSource(y_mm=75.0, z_mm=-40.0, fwhm_mm=(fwhm_mm - 1.5, fwhm_mm + 1.0, fwhm_mm)),
+    )
+    volume = reconstructed_sources(sources, background=background, seed=seed)
+    files = write_volume(
+        out,
+        volume.values.astype(np.float64),
+        spacing_mm=volume.spacing_mm,
+        modality="NM",
+        series_description="Reconstructed point sources",
+        seed=seed,
+    )
+    truth = out / "truth.json"
+    told = {"procedure": "spect.tomographic_resolution", "sources": [asdict(source) for source in sources]}
+    truth.write_text(json.dumps(told, indent=1), "utf-8")
+    return (*files, truth)

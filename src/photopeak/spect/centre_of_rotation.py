@@ -69,8 +69,9 @@ class CentreOfRotation(Result):
     paths: tuple[Path, ...] = ()
 
     def figures(self) -> tuple[Figure, ...]:
-        residuals = tuple(_lines(self.paths, lambda path: path.across.residual_mm))
-        axial = tuple(_lines(self.paths, lambda path: path.track.y_mm - path.along.constant_mm))
+        shown = _worst_of_each_head(self.paths)
+        residuals = tuple(_lines(shown, lambda path: path.across.residual_mm))
+        axial = tuple(_lines(shown, lambda path: path.track.y_mm - path.along.constant_mm))
         angle = Axis(label=Words("gantry angle", "机架角度"), unit="deg", ticks=(0.0, 90.0, 180.0, 270.0, 360.0))
         charts = [
             Chart(
@@ -90,13 +91,13 @@ class CentreOfRotation(Result):
         ]
         offsets = [m for m in self.measurements if m.quantity is COR_OFFSET]
         along = [m for m in offsets if "source" in m.where] or offsets
-        at = tuple(_place_on_axis(m, self.paths) for m in along)
+        heads = list(dict.fromkeys(m.where["detector"] for m in along))
         charts.append(
             Chart(
                 title=Words("Centre-of-rotation offset along the axis", "旋转中心偏移沿轴向的分布"),
                 x=Axis(label=Words("row, from the matrix centre", "行位置（相对矩阵中心）"), unit="mm"),
                 y=Axis(label=COR_OFFSET.words, unit="mm"),
-                marks=(Points(x=at, measurements=tuple(along)),),
+                marks=tuple(_offsets([m for m in along if m.where["detector"] == head], self.paths) for head in heads),
             )
         )
         return tuple(charts)
@@ -366,6 +367,20 @@ def _conditions(evidence: Evidence, images: PlanarImages, heads: list[list[Path]
             "pixel-integrated Gaussian with background, two widths to each side",
             "按像素积分的高斯拟合（含本底），两侧各取两倍半高宽",
         ),
+    )
+
+
+def _worst_of_each_head(paths: Iterable[Path]) -> list[Path]:
+    """Of every head, the source that strays furthest: three sources of two heads are too many curves to tell apart."""
+    return [max(group, key=lambda path: float(np.abs(path.across.residual_mm).max())) for group in _by_head(paths)]
+
+
+def _offsets(measurements: list[Measurement], paths: Iterable[Path]) -> Points:
+    head = measurements[0].where["detector"]
+    return Points(
+        x=tuple(_place_on_axis(m, paths) for m in measurements),
+        measurements=tuple(measurements),
+        label=Words(f"detector {head}", f"探头 {head}"),
     )
 
 

@@ -158,3 +158,26 @@ def inserted_slices(volume: Volume, cylinder: Cylinder) -> slice:
     # A slice at either end is half rods, half water.
     trimmed = 1 if length > 4 else 0
     return slice(int(inner[first]) + trimmed, int(inner[first]) + length - trimmed)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of a plane round the cylinder that a picture shows: its pixels, and the outer edge of the first one in mm."""
+
+    rows: slice
+    columns: slice
+    left_mm: float
+    top_mm: float
+
+
+def crop_round(cylinder: Cylinder, shape: tuple[int, ...], pixel_mm: tuple[float, float]) -> Crop:
+    """The square of 1.2 radii round the cylinder's axis, as far as the plane reaches."""
+    x, y = cylinder.axis_at(0.0)
+    reach = 1.2 * cylinder.radius_mm
+
+    def part(at_mm: float, size: int, mm: float) -> slice:
+        middle = at_mm / mm + (size - 1) / 2
+        return slice(max(0, math.floor(middle - reach / mm)), min(size, math.ceil(middle + reach / mm) + 1))
+
+    rows, columns = part(y, shape[0], pixel_mm[0]), part(x, shape[1], pixel_mm[1])
+    return Crop(rows, columns, (columns.start - shape[1] / 2) * pixel_mm[1], (rows.start - shape[0] / 2) * pixel_mm[0])

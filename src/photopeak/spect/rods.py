@@ -23,7 +23,7 @@ from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Outline, Picture, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, find_cylinder, inserted_slices
+from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inserted_slices
 from photopeak.spect.slice_correlation import correlation_gain
 from photopeak.words import Words
 
@@ -57,19 +57,22 @@ class Rods(Result):
     turn: int
 
     def figures(self) -> tuple[Figure, ...]:
-        rows, columns = self.slab.shape
+        crop = crop_round(self.cylinder, self.slab.shape, self.pixel_mm)
         x, y = self.cylinder.axis_at(0.0)
         found = [m for m in self.measurements if m.quantity is MODULATION]
         picture = Picture(
             title=Words("Mean of the slices through the rods", "棒区各层平均图像"),
-            values=self.slab,
+            values=self.slab[crop.rows, crop.columns],
             pixel_mm=self.pixel_mm,
-            left_mm=-columns * self.pixel_mm[1] / 2,
-            top_mm=-rows * self.pixel_mm[0] / 2,
+            left_mm=crop.left_mm,
+            top_mm=crop.top_mm,
             window=(0.0, float(np.percentile(self.slab, 99.8))),
             unit=Words("counts", "计数"),
             overlays=(
-                *(Outline(mask=wedge, label=f"{mm:g}") for wedge, mm in zip(self.wedges, self.rods_mm)),
+                *(
+                    Outline(mask=wedge[crop.rows, crop.columns], label=f"{mm:g}")
+                    for wedge, mm in zip(self.wedges, self.rods_mm)
+                ),
                 Circle(x_mm=x, y_mm=y, radius_mm=self.cylinder.radius_mm, style="dashed"),
             ),
         )

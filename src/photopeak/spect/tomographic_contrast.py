@@ -20,7 +20,7 @@ from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Picture, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, find_cylinder, inside_radius, uniform_slices
+from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.spect.jaszczak_spheres import SPHERE_SETS_MM, Spheres, find_spheres
 from photopeak.words import Words
 
@@ -42,18 +42,19 @@ class TomographicContrast(Result):
     """Ratios, contrasts and noise of every sphere; `plane[row, column]` is the slice through the spheres."""
 
     spheres: Spheres
+    cylinder: Cylinder
     plane: Floats
     pixel_mm: tuple[float, float]
     level: float
 
     def figures(self) -> tuple[Figure, ...]:
-        rows, columns = self.plane.shape
+        crop = crop_round(self.cylinder, self.plane.shape, self.pixel_mm)
         picture = Picture(
             title=Words("Slice through the spheres", "过球心层面"),
-            values=self.plane,
+            values=self.plane[crop.rows, crop.columns],
             pixel_mm=self.pixel_mm,
-            left_mm=-columns * self.pixel_mm[1] / 2,
-            top_mm=-rows * self.pixel_mm[0] / 2,
+            left_mm=crop.left_mm,
+            top_mm=crop.top_mm,
             window=(0.0, max(1.3 * self.level, float(self.plane.max()) if not self.spheres.cold else 0.0)),
             unit=Words("counts", "计数"),
             overlays=tuple(
@@ -140,6 +141,7 @@ def tomographic_contrast(
         remarks=tuple(_noticed(outside, noise)),
         conditions=tuple(_conditions(volume, cylinder, spheres, background)),
         spheres=spheres,
+        cylinder=cylinder,
         plane=volume.values[plane].astype(np.float64),
         pixel_mm=volume.spacing_mm[1:],
         level=background,

@@ -22,7 +22,7 @@ from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, find_cylinder, inside_radius, uniform_slices
+from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.spect.slice_correlation import correlation_gain
 from photopeak.words import Words
 
@@ -55,15 +55,15 @@ class TomographicUniformity(Result):
     ring_curve: Floats
 
     def figures(self) -> tuple[Figure, ...]:
-        rows, columns = self.slab.shape
+        crop = crop_round(self.cylinder, self.slab.shape, self.pixel_mm)
         level = float(self.slab[self.inside].mean())
         x, y = self.cylinder.axis_at(0.0)
         picture = Picture(
             title=Words("Mean of the uniform slices", "均匀层平均图像"),
-            values=self.slab,
+            values=self.slab[crop.rows, crop.columns],
             pixel_mm=self.pixel_mm,
-            left_mm=-columns * self.pixel_mm[1] / 2,
-            top_mm=-rows * self.pixel_mm[0] / 2,
+            left_mm=crop.left_mm,
+            top_mm=crop.top_mm,
             window=(0.7 * level, 1.3 * level),
             unit=Words("counts", "计数"),
             overlays=(
