@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from photopeak.evidence import Evidence, PlanarImages, Subject
-from photopeak.gamma_camera.uniformity_map import Grid, Mask, block_sums, without_neighbours_outside
+from photopeak.gamma_camera.uniformity_map import Grid, Mask, block_sums, median_of, without_neighbours_outside
 from photopeak.procedure import Refused
 
 CENTRAL_FRACTION = 0.75  #: linear dimensions of the central field in those of the useful field (NEMA NU 1)
 SHAPES = ("RECTANGLE", "ROUND", "HEXAGONAL")
 OVERVIEW_MM = 2.0  #: the field is looked for on pixels of at least this size
 BLUR_MM = 5.0
+MOVED_MM, FARTHEST_OFF_MM = 5.0, 15.0  #: a detected field this far off centre is told, and not measured
 SAMPLES = 16
 
 
@@ -125,11 +126,11 @@ def see(image: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> Seen | None:
     """
     overview, scale = _overview(image, pixel_mm)
     blurred = _blurred(overview, [min(2.0, BLUR_MM / scale[axis]) for axis in (0, 1)])
-    sample = blurred[:: max(1, len(blurred) // 256), :: max(1, blurred.shape[1] // 256)]
+    sample = blurred[:: max(1, len(blurred) // 128), :: max(1, blurred.shape[1] // 128)]  # enough for two quantiles
     bright = float(np.partition(sample, int(0.98 * sample.size), axis=None)[int(0.98 * sample.size)])
     if bright <= 0:
         return None
-    mask = _main_part(blurred > 0.5 * float(np.median(sample[sample > 0.1 * bright])))
+    mask = _main_part(blurred > 0.5 * median_of(sample[sample > 0.1 * bright]))
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) < 4 or len(columns) < 4:
         return None
@@ -162,18 +163,24 @@ def _overview(image: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> tuple[n
 
 
 def _blurred(image: npt.NDArray[np.float32], sigma: Sequence[float]) -> npt.NDArray[np.float32]:
+    """Gaussian of these standard deviations (pixels) along both axes, cut at four of them, mirrored at the border."""
     for axis in (0, 1):
-        reach = int(4 * sigma[axis] + 0.5)
-        weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma[axis], 1e-6)) ** 2)
-        weights = (weights / weights.sum()).astype(np.float32)
-        reach = min(reach, image.shape[axis])
-        weights = weights[len(weights) // 2 - reach : len(weights) // 2 + reach + 1]
-        wide = np.pad(image, [(reach, reach) if one == axis else (0, 0) for one in (0, 1)], mode="symmetric")
         length = image.shape[axis]
-        total = np.zeros_like(image)
-        for offset, weight in enumerate(weights):
-            total += weight * (wide[offset : offset + length] if axis == 0 else wide[:, offset : offset + length])
-        image = total
+        reach = min(int(4 * sigma[axis] + 0.5), length)
+        weights = np.exp(-0.5 * (np.arange(reach + 1) / max(sigma[axis], 1e-6)) ** 2)
+        weights /= 2 * weights.sum() - weights[0]
+        mirrored = np.flip(image, axis)
+        before, after = (mirrored[-reach:], mirrored[:reach]) if axis == 0 else (mirrored[:, -reach:], mirrored[:, :reach])
+        wide = np.concatenate([before, image, after], axis=axis) if reach else image
+        lines = [
+            wide[start : start + length] if axis == 0 else wide[:, start : start + length] for start in range(2 * reach + 1)
+        ]
+        image = lines[reach] * np.float32(weights[0])
+        both = np.empty_like(image)
+        for away in range(1, reach + 1):
+            np.add(lines[reach - away], lines[reach + away], out=both)
+            both *= np.float32(weights[away])
+            image += both
     return image
 
 
@@ -238,10 +245,16 @@ def place(stated: Stated | None, seen: Seen, matrix_mm: tuple[float, float]) -> 
     """Where the useful field lies: a stated one about the centre of the matrix, a detected one where it was seen.
 
     A stated field that would stick out of the seen one only because the image is off centre is centred on the seen one.
+    Refused: nobody stated a field, and the seen one lies so far off centre that part of the detector may be dead.
     """
-    if stated is None:
-        return Field(shape="DETECTED", size_mm=seen.size_mm, centre_mm=seen.centre_mm, source="detected")
     middle = (matrix_mm[0] / 2, matrix_mm[1] / 2)
+    if stated is None:
+        off_mm = max(abs(seen.centre_mm[axis] - middle[axis]) for axis in (0, 1))
+        if off_mm > FARTHEST_OFF_MM:
+            raise _one_sided(off_mm)
+        return Field(
+            shape="DETECTED", size_mm=seen.size_mm, centre_mm=seen.centre_mm, source="detected", moved=off_mm > MOVED_MM
+        )
     centre = tuple(_along(stated.size_mm[axis], seen, axis, middle[axis]) for axis in (0, 1))
     field = Field(
         shape=stated.shape,
@@ -253,6 +266,15 @@ def place(stated: Stated | None, seen: Seen, matrix_mm: tuple[float, float]) -> 
     if stated.shape == "HEXAGONAL":
         return _better_turned(field, seen)
     return field
+
+
+def _one_sided(off_mm: float) -> Refused:
+    return Refused(
+        "field_not_stated",
+        en=f"the imaged field lies {off_mm:.0f} mm off the centre of the image, as it does where part of the detector is dead; state "
+        "the useful field (ufov_mm = [rows, columns] in mm), so that a missing part can be told",
+        zh=f"成像视野偏离图像中心 {off_mm:.0f} mm，可能有部分探头失效。请给出有效视野 ufov_mm = [行, 列]（mm），以判断是否有缺失。",
+    )
 
 
 def _along(size_mm: float, seen: Seen, axis: int, middle_mm: float) -> float:

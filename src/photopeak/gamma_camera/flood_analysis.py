@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from photopeak.gamma_camera.dome import Dome, dome_of
 from photopeak.gamma_camera.field_of_view import CENTRAL_FRACTION, Field, Seen, Stated, place, see, share_inside, share_of_mask
-from photopeak.gamma_camera.flood_recognition import barred, not_filled, shows_bars
+from photopeak.gamma_camera.flood_recognition import barred, not_filled, not_finite, shows_bars
 from photopeak.gamma_camera.tube_defects import Defect, described
 from photopeak.gamma_camera.uniformity_map import (
     Grid,
@@ -25,6 +25,7 @@ from photopeak.gamma_camera.uniformity_map import (
     run_range,
     smoothed,
     whole_runs,
+    with_a_spare,
 )
 from photopeak.gamma_camera.uniformity_noise import CORRECTION_DOUBT, Noise, noise_of
 from photopeak.procedure import Refused
@@ -131,12 +132,7 @@ def analyse(image: npt.NDArray[Any], stated: Stated | None, plan: Plan, detector
     """Measure `image[row, column]`. Refused: not a flood, clipped, or too few counts or pixels."""
     _not_clipped(image)
     matrix_mm = (image.shape[0] * plan.pixel_mm[0], image.shape[1] * plan.pixel_mm[1])
-    seen = see(image, plan.pixel_mm)
-    reason = not_filled(seen, stated, matrix_mm)
-    if reason is None and seen is not None:
-        reason = shows_bars(*barred(image, plan.pixel_mm, seen))
-    if reason is not None or seen is None:
-        raise _not_a_flood(reason or Words("", ""))
+    seen = _seen_as_flood(image, stated, plan.pixel_mm, matrix_mm)
     field = place(stated, seen, matrix_mm)
     factor = [plan.bin_factor or bin_factor_for(length) for length in plan.pixel_mm]
     grid = grid_for((image.shape[0], image.shape[1]), plan.pixel_mm, (factor[0], factor[1]), field.centre_mm)
@@ -173,6 +169,19 @@ def analyse(image: npt.NDArray[Any], stated: Stated | None, plan: Plan, detector
         cut=any(seen.cut),
         **measured,
     )
+
+
+def _seen_as_flood(
+    image: npt.NDArray[Any], stated: Stated | None, pixel_mm: tuple[float, float], matrix_mm: tuple[float, float]
+) -> Seen:
+    reason = not_finite(image)
+    seen = None if reason else see(image, pixel_mm)
+    reason = reason or not_filled(seen, stated, matrix_mm)
+    if reason is None and seen is not None:
+        reason = shows_bars(*barred(image, pixel_mm, seen))
+        if reason is None:
+            return seen
+    raise _not_a_flood(reason or Words("no field was found", "未见视野"))
 
 
 def _not_a_flood(reason: Words) -> Refused:
@@ -262,9 +271,7 @@ def _measured(counts: Values, gain: Values, ufov: Mask, cfov: Mask, grid: Grid, 
         raise _not_a_flood(Words("the edge rule leaves no central field", "按边缘规则剔除后无中心视野"))
     smooth = smoothed(counts, ufov)
     mean = float(counts[cfov].mean())
-    noise = noise_of(
-        np.pad(counts, (0, 1)), np.pad(gain, (0, 1), mode="edge"), (np.pad(ufov, (0, 1)), np.pad(cfov, (0, 1))), grid.bin_mm
-    )
+    noise = noise_of(with_a_spare(counts), with_a_spare(gain, 1.0), (with_a_spare(ufov), with_a_spare(cfov)), grid.bin_mm)
     logs = logarithm(smooth, 1e-6 * mean)
     fields = tuple(
         _field(name, number, smooth, logs, mask, noise, mean, (y_mm, x_mm))
@@ -329,8 +336,8 @@ def _window(logs: Values, mask: Mask, axis: int, y_mm: Values, x_mm: Values) -> 
 
 def _spread(values: npt.NDArray[Any]) -> float:
     """Standard deviation over the repetitions, widened for their number as Student's distribution is."""
-    number = len(values)
-    return float(values.std(ddof=1)) * float(np.sqrt((number - 1) / (number - 3)))
+    away = values.astype(np.float64) - float(values.mean())
+    return float(np.sqrt(away @ away / (len(values) - 3)))
 
 
 def _floor(values: npt.NDArray[Any]) -> Estimate:

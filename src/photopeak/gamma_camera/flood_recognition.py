@@ -37,6 +37,13 @@ def not_still(images: PlanarImages) -> Words | None:
     return None
 
 
+def not_finite(image: npt.NDArray[Any]) -> Words | None:
+    """The reason why these values cannot be counts, or None."""
+    if image.dtype.kind != "f" or np.isfinite(image.sum(dtype=np.float64)):
+        return None
+    return Words("some pixel values are not numbers; export the image again", "部分像素值不是有效数字，请重新导出图像")
+
+
 def not_steady(totals: Sequence[float], frames: Sequence[Frame]) -> Words | None:
     """The reason why frames of one detector and window cannot be summed into one flood: their count rate changes."""
     if len(totals) < 2:

@@ -111,7 +111,7 @@ def _of_field(flood: DetectorFlood) -> Iterator[tuple[str, Words]]:
         yield (
             "field_off_centre",
             Words(
-                "the imaged field lies off the centre of the matrix; the useful field was centred on what was imaged",
+                "the imaged field lies off the centre of the image; the useful field was centred on what was imaged",
                 "成像视野偏离图像中心，有效视野已按成像视野的中心放置。",
             ),
         )

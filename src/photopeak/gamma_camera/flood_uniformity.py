@@ -39,7 +39,15 @@ from photopeak.figure import Figure
 from photopeak.gamma_camera.field_of_view import see, stated_field
 from photopeak.gamma_camera.flood_analysis import FEWEST_COUNTS, DetectorFlood, Estimate, Plan, analyse
 from photopeak.gamma_camera.flood_figures import flood_figures
-from photopeak.gamma_camera.flood_recognition import barred, not_filled, not_steady, not_still, shows_bars, shows_plates
+from photopeak.gamma_camera.flood_recognition import (
+    barred,
+    not_filled,
+    not_finite,
+    not_steady,
+    not_still,
+    shows_bars,
+    shows_plates,
+)
 from photopeak.gamma_camera.flood_remarks import CENTRE_COUNTS, conditions_of, name_of, remarks_on
 from photopeak.gamma_camera.uniformity_map import TARGET_MM
 from photopeak.measurement import Measurement, Quantity
@@ -138,17 +146,17 @@ def accepts(evidence: Evidence) -> Words | None:
     if not isinstance(images, PlanarImages) or not len(images.frames):
         return Words("it holds no planar frames", "其中没有平面图像帧")
     reason = not_still(images)
-    if reason is not None or images.pixel_mm is None:
-        return reason or Words("the pixel size is missing", "缺少像素大小")
+    if reason is not None or images.pixel_mm is None or not _usable(images.pixel_mm):
+        return reason or Words("no usable pixel size", "缺少可用的像素大小")
     reasons = [_against(evidence, group, images.pixel_mm) for group in _groups(images)]
     return None if None in reasons else reasons[0]
 
 
 def _against(evidence: Evidence, group: Group, pixel_mm: tuple[float, float]) -> Words | None:
-    reason = group.unsteady
+    image = group.image
+    reason = not_finite(image) or group.unsteady
     if reason is not None:
         return reason
-    image = group.image
     seen = see(image, pixel_mm)
     try:
         stated = stated_field(evidence, group.detector)
@@ -234,11 +242,15 @@ def flood_uniformity(
     )
 
 
+def _usable(pixel_mm: tuple[float, float]) -> bool:
+    return all(0.05 <= length <= 50 for length in pixel_mm)
+
+
 def _plan(evidence: Evidence, images: PlanarImages, bin_factor: int | None, dome_correction: bool) -> Plan:
     reason = not_still(images)
     if reason is not None:
         raise Refused("not_a_flood", en=f"{evidence.name}: {reason.en}", zh=f"{evidence.name}：{reason.zh}。")
-    if images.pixel_mm is None or not all(0.05 <= length <= 50 for length in images.pixel_mm):
+    if images.pixel_mm is None or not _usable(images.pixel_mm):
         raise Refused(
             "no_pixel_size",
             en=f"{evidence.name} states no usable pixel size ({images.pixel_mm}), which is needed to make 6.4 mm pixels; "

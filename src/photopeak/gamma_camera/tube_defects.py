@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from photopeak.gamma_camera.uniformity_map import Mask, nine_point_sums
+from photopeak.gamma_camera.uniformity_map import Mask, median_of, nine_point_sums
 
 Values = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def find_defects(residual: Values, base: Values, spread: Values, mask: Mask, bin
         for step in STEPS:
             response = _pass(response, step)
         response = response / weight * inside
-        pattern = 1.4826 * float(np.median(np.abs(response[mask])))
+        pattern = 1.4826 * median_of(np.abs(response[mask]))
         strength = np.abs(response) / (SIGNIFICANT * np.maximum(noise, pattern))
         at = int(np.argmax(strength))
         if strength.flat[at] < 1:
@@ -98,22 +98,12 @@ def _measured(
     peak: tuple[int, int],
     axes: tuple[Values, Values],
 ) -> Found | None:
-    """Centre, diameter and depth of the spot about `peak`."""
+    """Centre, diameter and depth of the spot about `peak`; None where too little of it lies in the field."""
     size = float(np.sqrt(bin_mm[0] * bin_mm[1]))
-    y, x = peak[0] * bin_mm[0], peak[1] * bin_mm[1]
-    sign = np.sign(nine_point_sums(residual)[peak])
-    smooth = sign * nine_point_sums(residual) / np.maximum(nine_point_sums(mask.astype(np.float64)), 1)
-    for _ in range(4):
-        radius = np.hypot(axes[0][:, None] - y, axes[1][None, :] - x)
-        near = mask & (radius < 0.55 * REACH_MM)
-        weight = np.clip(smooth - 0.5 * smooth[near].max(initial=0.0), 0, None) * near
-        if weight.sum() <= 0:
-            return None
-        y, x = (
-            float((weight.sum(axis=1) * axes[0]).sum() / weight.sum()),
-            float((weight.sum(axis=0) * axes[1]).sum() / weight.sum()),
-        )
-    radius = np.hypot(axes[0][:, None] - y, axes[1][None, :] - x)
+    centre = _centred(residual, mask, peak, axes)
+    if centre is None:
+        return None
+    radius = np.hypot(axes[0][:, None] - centre[0], axes[1][None, :] - centre[1])
     ratio = -residual / np.maximum(base, 1e-9)
     ring_from, core_to = 0.6 * REACH_MM, max(12.0, 1.2 * size)
     depth = diameter = level = 0.0
@@ -123,7 +113,7 @@ def _measured(
         core = mask & (radius < core_to)
         if ring.sum() < 6 or not core.any():
             return None
-        level = float(np.median(ratio[ring]))
+        level = median_of(ratio[ring])
         depth = float(ratio[core].mean()) - level
         if depth == 0:
             return None
@@ -136,13 +126,28 @@ def _measured(
     counts = np.maximum(base[core] + residual[core], 0)
     counting = float((counts * spread[core] / base[core] ** 2).sum()) / float(core.sum()) ** 2
     return Found(
-        row=y / bin_mm[0],
-        column=x / bin_mm[1],
+        row=centre[0] / bin_mm[0],
+        column=centre[1] / bin_mm[1],
         diameter_mm=diameter,
         depth=depth / (1 - level),
         uncertainty=float(np.sqrt(counting + scatter)),
         profile=_profile(residual, radius / size, mask, core_to / size, ring_from / size),
     )
+
+
+def _centred(residual: Values, mask: Mask, peak: tuple[int, int], axes: tuple[Values, Values]) -> tuple[float, float] | None:
+    """The centroid (mm, row and column) of what exceeds half the spot's height about `peak`, followed four times."""
+    sums = nine_point_sums(residual)
+    smooth = np.sign(sums[peak]) * sums / np.maximum(nine_point_sums(mask.astype(np.float64)), 1)
+    y, x = float(axes[0][peak[0]]), float(axes[1][peak[1]])
+    for _ in range(4):
+        near = mask & (np.hypot(axes[0][:, None] - y, axes[1][None, :] - x) < 0.55 * REACH_MM)
+        weight = np.clip(smooth - 0.5 * smooth[near].max(initial=0.0), 0, None) * near
+        total = float(weight.sum())
+        if total <= 0:
+            return None
+        y, x = float((weight.sum(axis=1) * axes[0]).sum()) / total, float((weight.sum(axis=0) * axes[1]).sum()) / total
+    return y, x
 
 
 def _profile(residual: Values, radius: Values, mask: Mask, core: float, reach: float) -> Values:

@@ -72,6 +72,19 @@ def block_sums(values: npt.NDArray[Any], grid: Grid) -> npt.NDArray[np.float64]:
     return sums
 
 
+def median_of(values: npt.NDArray[Any]) -> float:
+    """The middle value (the upper of two): without the checks that make the library's median slow on small arrays."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])
+
+
+def with_a_spare(values: npt.NDArray[Any], fill: float = 0) -> npt.NDArray[Any]:
+    """`values` with one more row and column at the end, holding `fill`."""
+    wide = np.full((values.shape[0] + 1, values.shape[1] + 1), fill, dtype=values.dtype)
+    wide[:-1, :-1] = values
+    return wide
+
+
 def without_neighbours_outside(mask: Mask) -> Mask:
     """Pixels of `mask` all of whose four neighbours belong to it; beyond the array is outside."""
     inner = np.zeros_like(mask)

@@ -1,7 +1,7 @@
 """What counting noise does to the uniformity of one flood: noise floors, standard uncertainties, noise-corrected values.
 
 The highest and the lowest of thousands of pixels are pushed apart by noise alone, so that the expectation of integral and
-differential uniformity lies above their noiseless value. Here the expectation map behind the counts is estimated, and
+differential uniformity lies above their noiseless value. Here the expectation map behind the counts is estimated (`expectation_map`), and
 `REPETITIONS` noisy repetitions of it (parametric bootstrap) are taken through the same filter and masks:
 
 - standard uncertainty: the standard deviation over the repetitions;
@@ -9,24 +9,24 @@ differential uniformity lies above their noiseless value. Here the expectation m
 - noise-corrected value: the value less what noise adds to the estimated map, not below zero. The estimated map keeps some noise
   of its own, so too little is taken off as a rule (by 0.1 to 0.2 of the noise floor on a flat field or where a defect decides),
   while a pattern no stronger than the noise may be lost; the uncertainty holds `CORRECTION_DOUBT` of what was taken off.
-
-The estimated map is a quadratic surface with free means in the two outer layers of pixels on each side, radial profiles of
-photomultiplier-scale defects, a Wiener filter for repeated patterns, and whatever stands out of the rest on any scale.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from photopeak.gamma_camera.tube_defects import Found, find_defects
+from photopeak.gamma_camera.expectation_map import PLANE_NOISE, expectation
+from photopeak.gamma_camera.tube_defects import Found
 from photopeak.gamma_camera.uniformity_map import (
     Map,
     Mask,
     logarithm,
+    median_of,
     nine_point_squares,
     nine_point_sums,
     percent,
@@ -40,11 +40,9 @@ Values = npt.NDArray[np.float64]
 Repeated = npt.NDArray[np.float32]
 
 REPETITIONS = 32
-AT_ONCE = 16  #: repetitions taken through together: what fits a processor's own memory
+AT_ONCE = 8  #: repetitions taken through together: what fits a processor's own memory
 CORRECTION_DOUBT = 0.50  #: uncertainty of what is taken off for noise, as a share of it
 OVERDISPERSED = 1.25  #: variance over mean beyond which the counts are not taken as plain counts
-STEPS = (1, 2, 4, 8)
-PLANE_NOISE = (0.80, 0.272, 0.119, 0.0574, 0.042)  #: noise of each plane of the decomposition, in that of a pixel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +91,12 @@ class Fields:
         return np.asarray(percent((part if runs[1] is None else part * runs[1]).max(axis=(1, 2))))
 
 
+@lru_cache(maxsize=16)
+def _prepared(shape: tuple[int, int], packed: tuple[bytes, ...]) -> Fields:
+    """Prepared once for every pair of fields: detectors of one model share them."""
+    return Fields(tuple(np.frombuffer(one, dtype=bool).reshape(shape) for one in packed))
+
+
 def _box(mask: Mask) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -127,7 +131,7 @@ def noise_of(counts: Values, gain: Values, masks: tuple[Mask, ...], bin_mm: tupl
     spread = gain * (dispersion if dispersion > OVERDISPERSED else 1.0)
     estimate, defects = expectation(counts, spread, field, bin_mm)
     mean = float(counts[field].mean())
-    fields = Fields(masks)
+    fields = _prepared(field.shape, tuple(mask.tobytes() for mask in masks))
     smooth = smoothed(estimate, field)
     repeated, flat = _repetitions(
         fields,
@@ -202,92 +206,8 @@ def _joined(parts: tuple[Uniformities, ...]) -> Uniformities:
 
 def _dispersion(counts: Values, gain: Values, field: Mask) -> float:
     """Variance over mean, from pixels against their own neighbourhood: 1 for counts, whatever the pattern (robust)."""
-    away = counts - smoothed(counts, field)
+    smooth = smoothed(counts, field)
     inner = without_neighbours_outside(without_neighbours_outside(field))
     inner = inner if inner.sum() > 50 else field
-    expected = np.maximum(smoothed(counts, field) * gain, 1e-9)
-    deviation = np.abs(away[inner]) / np.sqrt(expected[inner])
-    return float((1.4826 * np.median(deviation) / PLANE_NOISE[0]) ** 2)
-
-
-def expectation(counts: Values, spread: Values, field: Mask, bin_mm: tuple[float, float]) -> tuple[Values, list[Found]]:
-    """The expectation map behind `counts` (variance = counts times `spread`), and the photomultiplier-scale defects in it."""
-    passes = _Passes(field)
-    noise = np.sqrt(np.maximum(passes.cascade(counts * field, 3)[3] * spread, 1e-9)) * field
-    base = np.where(field, _surface(counts, noise, field), 0.0)
-    defects = find_defects((counts - base) * field, base, spread, field, bin_mm)
-    estimate = base + sum((one.profile for one in defects), np.zeros_like(base))
-    estimate += _patterned((counts - estimate) * field, noise) * field
-    planes = passes.cascade((counts - estimate) * field)
-    for number in range(len(STEPS) + 1):
-        plane = planes[number] - planes[number + 1] if number < len(STEPS) else planes[-1]
-        limit = (4.5 if number == 0 else 3.5) * PLANE_NOISE[number] * noise * passes.border[number]
-        estimate += np.where(np.abs(plane) > limit, plane, 0)
-    return np.where(field, np.maximum(estimate, 0), 0), defects
-
-
-class _Passes:
-    """Passes of 1 2 1 with growing steps over one field, renormalised at its border."""
-
-    def __init__(self, field: Mask) -> None:
-        self._inside = field.astype(np.float64)
-        self._weights = [np.maximum(_sums(self._inside, step), 1e-3) for step in STEPS]
-        thinned = np.ones(field.shape)
-        self.border = [thinned]
-        for weight in self._weights:
-            thinned = thinned * np.clip(weight / 16, 1e-3, 1)
-            self.border.append(np.maximum(1, thinned**-0.25))
-
-    def cascade(self, values: Values, number: int = len(STEPS)) -> list[Values]:
-        planes = [values]
-        for step, weight in zip(STEPS[:number], self._weights):
-            planes.append(_sums(planes[-1], step) / weight * self._inside)
-        return planes
-
-
-def _sums(values: Values, step: int) -> Values:
-    half = values + values
-    half[step:] += values[:-step]
-    half[:-step] += values[step:]
-    whole = half + half
-    whole[:, step:] += half[:, :-step]
-    whole[:, :-step] += half[:, step:]
-    return whole
-
-
-def _surface(counts: Values, noise: Values, field: Mask) -> Values:
-    """Quadratic surface and free means of the two outer layers on each side, by least squares; outliers pulled in once."""
-    rows, columns = counts.shape
-    y = np.broadcast_to(np.linspace(-1, 1, rows)[:, None], counts.shape)[field]
-    x = np.broadcast_to(np.linspace(-1, 1, columns)[None, :], counts.shape)[field]
-    design = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, *_layers(field, x, y)], axis=1)
-    values = counts[field]
-    normal = design.T @ design + 1e-6 * len(values) * np.eye(design.shape[1])
-    normal[0, 0] -= 1e-6 * len(values)
-    fitted = design @ np.linalg.solve(normal, design.T @ values)
-    limit = 3 * np.maximum(1.4826 * np.median(np.abs(values - fitted)), noise[field])
-    values = fitted + np.clip(values - fitted, -limit, limit)
-    surface = np.zeros_like(counts)
-    surface[field] = np.maximum(design @ np.linalg.solve(normal, design.T @ values), 0)
-    return surface
-
-
-def _layers(field: Mask, x: Values, y: Values) -> list[Values]:
-    """Indicators of the outermost and the next layer of pixels, each side by itself."""
-    inner = without_neighbours_outside(field)
-    layers = (field & ~inner)[field], (inner & ~without_neighbours_outside(inner))[field]
-    upright = np.abs(y) > np.abs(x)
-    sides = (upright & (y < 0), upright & (y >= 0), ~upright & (x < 0), ~upright & (x >= 0))
-    return [(layer & side).astype(np.float64) for layer in layers for side in sides]
-
-
-def _patterned(residual: Values, noise: Values) -> Values:
-    """The part of `residual` that repeats: frequencies whose power, with their neighbours', stands out of the noise."""
-    residual = np.clip(residual, -3.5 * noise, 3.5 * noise)
-    spectrum = np.fft.fft2(residual)
-    power = np.abs(spectrum) ** 2 / np.maximum((noise**2).sum(), 1e-9)
-    around = power + np.roll(power, 1, axis=0) + np.roll(power, -1, axis=0)
-    around = (around + np.roll(around, 1, axis=1) + np.roll(around, -1, axis=1)) / 9
-    kept = np.sqrt(np.where(around > 2.2, 1 - 1 / np.maximum(around, 1), 0))
-    kept = np.where(power > 10, np.maximum(kept, 1 - 1 / np.maximum(power, 1)), kept)
-    return np.asarray(np.fft.ifft2(spectrum * kept).real)
+    deviation = np.abs(counts - smooth)[inner] / np.sqrt(np.maximum(smooth * gain, 1e-9)[inner])
+    return (1.4826 * median_of(deviation) / PLANE_NOISE[0]) ** 2

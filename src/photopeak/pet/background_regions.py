@@ -39,13 +39,16 @@ def place_background(
     pixel_mm: tuple[float, float],
     spheres_mm: Floats,
     insert_mm: tuple[float, float],
+    start_deg: float = 0.0,
+    hand: int = 1,
 ) -> BackgroundPlacement | None:
     """Place the regions where `depth[row, column]` says how far inside the wall each pixel lies, mm; None where twelve have
     no room.
 
-    `spheres_mm[sphere, (row, column)]` in the order of SPHERES_MM.
+    `spheres_mm[sphere, (row, column)]` in the order of SPHERES_MM. The track is walked from the direction `start_deg` in the sense
+    `hand` (+1 counter-clockwise), those of the ring: a turned or mirrored image gets the same regions, turned or mirrored.
     """
-    rays, deep = _rays(depth, pixel_mm, insert_mm)
+    rays, deep = _rays(depth, pixel_mm, insert_mm, start_deg, hand)
     best: BackgroundPlacement | None = None
     for margin in np.arange(WIDEST_MM, NARROWEST_MM - STEP_MM / 2, -STEP_MM):
         track, allowed = _along_the_wall(rays, deep, spheres_mm, insert_mm, float(margin))
@@ -59,9 +62,11 @@ def place_background(
     return best
 
 
-def _rays(depth: Floats, pixel_mm: tuple[float, float], insert_mm: tuple[float, float]) -> tuple[Floats, Floats]:
+def _rays(
+    depth: Floats, pixel_mm: tuple[float, float], insert_mm: tuple[float, float], start_deg: float, hand: int
+) -> tuple[Floats, Floats]:
     """Points [direction, step, (row, column)] on rays from the insert outwards, and how deep inside the wall they are."""
-    angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
+    angles = np.radians(start_deg) + hand * np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
     radii = np.arange(40.0, 180.0, 0.5)
     y = insert_mm[0] - np.outer(np.sin(angles), radii)
     x = insert_mm[1] + np.outer(np.cos(angles), radii)

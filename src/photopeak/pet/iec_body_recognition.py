@@ -14,10 +14,11 @@ from photopeak.pet.iec_body_search import find_body, find_ring
 from photopeak.procedure import Refused
 
 REACH_MM = 20.0  #: background regions lie up to this far from the plane of the spheres
+BETWEEN_MM = 85.0  #: from the ring's centre: between the spheres and the wall, in every direction
 BODY_AREA_MM2 = 54061.0  #: inside of the body's cross-section: arch of 147 mm, corners of 77 mm, 140 mm flat
 BODY_ELONGATION = 1.29  #: ratio of the second-moment axes of that outline
 _AREA_TOLERANCE, _ELONGATION_TOLERANCE = 0.18, 0.13
-_LEAST_EXCESS, _LEAST_EXPLAINED, _LEAST_SEEN, _FAINT = 0.5, 0.3, 4, 0.25
+_LEAST_EXCESS, _LEAST_EXPLAINED, _LEAST_SEEN, _FAINT = 0.5, 0.15, 4, 0.25
 
 Spacing = tuple[float, float, float]
 
@@ -82,11 +83,10 @@ def _inside_axially(slices: int, step_mm: float, fit: RingFit) -> None:
         raise Refused(
             "phantom_cut_off",
             en=f"The plane of the spheres lies {max(short, 0):.0f} mm from the end of the axial field; {far:.0f} mm on each "
-            f"side are "
-            "needed for the background regions. Include more slices, or position the spheres nearer to the middle of the "
-            "field.",
-            zh=f"热球平面距轴向视野边缘仅 {max(short, 0):.0f} mm，本底感兴趣区要求两侧各有 {far:.0f} mm。"
-            "请导出更多层面，或将热球移近视野中心后重新采集。",
+            "side are needed for the background regions. Include more slices, or position the spheres nearer to the middle "
+            "of the field.",
+            zh=f"热球平面距轴向视野边缘仅 {max(short, 0):.0f} mm，本底感兴趣区要求两侧各有 {far:.0f} mm。请导出更多层面，"
+            "或将热球移近视野中心后重新采集。",
         )
 
 
@@ -96,11 +96,16 @@ def _depth(values: npt.NDArray[np.float32], spacing_mm: Spacing, fit: RingFit) -
     slab = values[max(round(low), 0) : round(high) + 1].mean(axis=0, dtype=np.float64)
     smooth = ndimage.gaussian_filter(slab, [2.0 / step for step in spacing_mm[1:]])
     labels, _ = ndimage.label(smooth > fit.level / 2)
-    row, column = (round(fit.spheres_mm[0][axis] / spacing_mm[axis]) for axis in (1, 2))
-    home = labels[min(max(row, 0), labels.shape[0] - 1), min(max(column, 0), labels.shape[1] - 1)]
-    outline = ndimage.binary_fill_holes(labels == (home or 1))
-    if outline is None or home == 0:
+    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    rows = np.rint((fit.pose.centre_mm[1] + BETWEEN_MM * np.sin(angles)) / spacing_mm[1]).astype(int)
+    columns = np.rint((fit.pose.centre_mm[2] + BETWEEN_MM * np.cos(angles)) / spacing_mm[2]).astype(int)
+    inside = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
+    if not inside.all():
+        raise _cut_off("transverse field", "横断面视野")
+    home = int(np.argmax(np.bincount(labels[rows, columns])))
+    if home == 0:
         raise _another_object("no warm body surrounds the hot spheres", "热球周围没有充有本底活度的模体")
+    outline = ndimage.binary_fill_holes(labels == home)
     if outline[0].any() or outline[-1].any() or outline[:, 0].any() or outline[:, -1].any():
         raise _cut_off("transverse field", "横断面视野")
     _check_shape(outline, spacing_mm)
@@ -134,7 +139,7 @@ def _another_object(en: str, zh: str) -> Refused:
 def _cut_off(en: str, zh: str) -> Refused:
     return Refused(
         "phantom_cut_off",
-        en=f"The phantom is cut off by the edge of the {en}; the whole cross-section and 20 mm on each side of the spheres are "
-        "needed. Centre the phantom, or reconstruct with a larger field of view.",
+        en=f"The phantom is cut off by the edge of the {en}; the whole cross-section and 20 mm on each side of the spheres "
+        "are needed. Centre the phantom, or reconstruct with a larger field of view.",
         zh=f"模体被{zh}边缘截断，需要完整的横断面以及热球两侧各 20 mm。请将模体置于视野中心，或用更大的视野重建。",
     )

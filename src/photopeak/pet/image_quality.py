@@ -4,6 +4,10 @@ Percent contrast Q = (C_H/C_B − 1)/(a_H/a_B − 1); background variability N =
 residual = C_lung/C_B. `method=nema` reads the slice nearest to the spheres and counts pixels by their covered part;
 `method=plane` interpolates in three dimensions (quintic B-spline) in the plane through each sphere's own centre. Recovery =
 measured over true concentration.
+
+Against truth (6 mm blur, 4 to 1, any place within the voxel) `plane` is within 0.1 % for 22 mm and more and within 0.5 % for 10 mm.
+`nema` reads a 10 mm sphere low by 2 % on average at 2 mm voxels (6 % at worst) and by 5 % at 4 mm (9 %); a 37 mm sphere by 0.3 to
+1 % (1.3 %): the slice is not the sphere's plane.
 """
 
 from __future__ import annotations
@@ -160,7 +164,9 @@ def image_quality(
     fit = located.fit
     centre = np.array(fit.pose.centre_mm)
     noise = background_noise(values, spacing, located.depth_mm, fit.spheres_mm, centre)
-    placement = place_background(located.depth_mm, spacing[1:], fit.spheres_mm[:, 1:], (float(centre[1]), float(centre[2])))
+    insert = float(centre[1]), float(centre[2])
+    pose = fit.pose
+    placement = place_background(located.depth_mm, spacing[1:], fit.spheres_mm[:, 1:], insert, pose.angle_deg, pose.hand)
     if placement is None:
         raise _no_room()
     background = measure_background(values, spacing, placement, float(centre[0]), noise)
@@ -218,10 +224,9 @@ def _usable(evidence: Evidence) -> Volume:
         raise Refused(
             "too_few_slices",
             en=f"{evidence.name}: {slices} slices cover {slices * step:.0f} mm along the axis; the spheres with their "
-            f"background "
-            f"need {2 * REACH_MM:.0f} mm. Give the whole series.",
+            f"background need {2 * REACH_MM:.0f} mm. Give the whole series.",
             zh=f"{evidence.name}：{slices} 层，轴向仅 {slices * step:.0f} mm，热球及本底测量需 {2 * REACH_MM:.0f} mm。"
-            f"请提供完整序列。",
+            "请提供完整序列。",
         )
     highest = float(volume.values.max())
     if not np.isfinite(highest) or not np.isfinite(float(volume.values.min())):
@@ -244,8 +249,7 @@ def _check_units(units: str | None) -> None:
         raise Refused(
             "units_not_quantitative",
             en=f"The image is in {units}, not in becquerels per millilitre; neither concentrations nor recovery can be read "
-            f"from it. "
-            "Reconstruct or export the series in Bq/mL (Units BQML).",
+            "from it. Reconstruct or export the series in Bq/mL (Units BQML).",
             zh=f"图像单位为 {units}，不是 Bq/mL，无法得出活度浓度和恢复系数。请以 Bq/mL（Units 为 BQML）重建或导出该序列。",
         )
 
@@ -253,8 +257,8 @@ def _check_units(units: str | None) -> None:
 def _no_room() -> Refused:
     return Refused(
         "no_room_for_background",
-        en="Twelve background regions of 37 mm have no room between the wall, the spheres and the insert, even 6 mm from each. "
-        "Is the phantom cut off or strongly blurred?",
+        en="Twelve background regions of 37 mm have no room between the wall, the spheres and the insert, even 6 mm from "
+        "each. Is the phantom cut off or strongly blurred?",
         zh="即使边距减至 6 mm，模体壁、热球与肺插件之间仍放不下十二个 37 mm 本底感兴趣区。"
         "请检查模体是否被截断或图像是否过度平滑。",
     )
@@ -274,10 +278,9 @@ def _refuse_clipped(
         raise Refused(
             "values_clipped",
             en=f"{int((near == top).sum())} voxels of the spheres share the highest value {top:.5g}: the values were "
-            f"clipped. Export "
-            "the series again with its full range.",
+            "clipped. Export the series again with its full range.",
             zh=f"热球内有 {int((near == top).sum())} 个体素同为最大值 {top:.5g}，数值已被截断。"
-            f"请以完整数值范围重新导出该序列。",
+            "请以完整数值范围重新导出该序列。",
         )
 
 
@@ -309,9 +312,10 @@ def _noticed(
     for k in SMALLEST_FIRST:
         mean, u = discs["plane", SPHERES_MM[k]]
         expected = shared * float(blurred_sphere(0.0, SPHERES_MM[k] / 2, fit.sigma_mm))
-        if mean - level < -max(3 * u, 0.1 * level):
+        chance = 3 * u * level / max(mean, 0.1 * level)  # noise is proportional to activity: what an absent sphere would show
+        if level - mean > max(3 * u, 0.1 * level):
             cold.append(SPHERES_MM[k])
-        elif mean - level < max(3 * u, 0.1 * expected):
+        elif mean - level < max(chance, 0.1 * expected):
             hidden.append(SPHERES_MM[k])
     return Noticed(
         hidden=tuple(hidden),

@@ -39,8 +39,7 @@ def _about_spheres(noticed: Noticed) -> list[Remark]:
         remark(
             "sphere_not_visible",
             en=f"The {diameter} mm sphere does not stand out of the background; it was measured at the place that the ring "
-            f"of the other "
-            "spheres gives. Was it filled and mounted?",
+            "of the other spheres gives. Was it filled and mounted?",
             zh=f"{diameter} mm 球未从本底中显出，已按其余各球所定圆环的位置测量。请确认该球是否已充入活度并安装。",
         )
         for diameter in noticed.hidden
@@ -51,8 +50,7 @@ def _about_spheres(noticed: Noticed) -> list[Remark]:
             remark(
                 "cold_spheres",
                 en=f"The {names_en} sphere is colder than the background; its contrast is that of a cold sphere, 1 − "
-                f"C_C/C_B, and it has "
-                "no recovery.",
+                "C_C/C_B, and it has no recovery.",
                 zh=f"{names_zh} 球低于本底，其对比度按冷球 1 − C_C/C_B 计算，不给出恢复系数。",
             )
         )
@@ -60,12 +58,10 @@ def _about_spheres(noticed: Noticed) -> list[Remark]:
         found.append(
             remark(
                 "phantom_tilted",
-                en=f"A sphere lies {noticed.off_slice_mm:.1f} mm from the nearest common slice (allowed: 1 mm): the phantom "
-                f"is tilted, "
-                "or its spheres are not in one plane. The verdict uses method=plane, which follows each sphere; method=nema "
-                "is shown "
-                "without uncertainty and is not judged.",
-                zh=f"有热球距最近的公共层面 {noticed.off_slice_mm:.1f} mm（允许 1 mm）：模体倾斜，或各球不在同一平面。"
+                en=f"A sphere lies {noticed.off_slice_mm:.2f} mm from the nearest common slice (allowed: 1 mm): the phantom "
+                "is tilted, or its spheres are not in one plane. The verdict uses method=plane, which follows each sphere; "
+                "method=nema is shown without uncertainty and is not judged.",
+                zh=f"有热球距最近的公共层面 {noticed.off_slice_mm:.2f} mm（允许 1 mm）：模体倾斜，或各球不在同一平面。"
                 "判定采用 method=plane（逐球取其中心平面）；method=nema 仅列出数值，不给不确定度，不作判定。",
             )
         )
@@ -80,7 +76,7 @@ def _about_activity(truth: TrueActivity) -> list[Remark]:
             remark(
                 "units_assumed",
                 en=f"The header gives no units. A background of {truth.background:.4g} is taken to be in Bq/mL; check with "
-                f"the scanner.",
+                "the scanner.",
                 zh=f"图像头文件未注明单位，本底 {truth.background:.4g} 按 Bq/mL 处理，请与设备核对。",
             )
         )
@@ -92,9 +88,8 @@ def _about_activity(truth: TrueActivity) -> list[Remark]:
             remark(
                 "implausible_concentration",
                 en=f"A background of {truth.background:.4g} (header: {stated[0]}) is not a concentration in Bq/mL between "
-                f"{low:.0f} and "
-                f"{high:.0f}; the values may be kBq/mL or SUV. Ratios are valid, recovery is not given. Export the series "
-                f"in Bq/mL.",
+                f"{low:.0f} and {high:.0f}; the values may be kBq/mL or SUV. Ratios are valid, recovery is not given. Export "
+                "the series in Bq/mL.",
                 zh=f"本底 {truth.background:.4g}（头文件：{stated[1]}）不在 {low:.0f}～{high:.0f} Bq/mL 的合理范围内，"
                 "数值可能为 kBq/mL 或 SUV。比值有效，不给出恢复系数。请以 Bq/mL 导出该序列。",
             )
@@ -104,8 +99,7 @@ def _about_activity(truth: TrueActivity) -> list[Remark]:
             remark(
                 "recovery_relative_to_background",
                 en="No filled concentration was given: recovery is relative to ratio × measured background, so it does not "
-                "test the "
-                "scanner's calibration. Give sphere_bq_per_ml.",
+                "test the scanner's calibration. Give sphere_bq_per_ml.",
                 zh="未提供充入的活度浓度：恢复系数以“活度浓度比 × 测得本底”为真值，不能检验设备校准。请补填 sphere_bq_per_ml。",
             )
         )
@@ -144,11 +138,10 @@ def _about_background(noticed: Noticed) -> list[Remark]:
         found.append(
             remark(
                 "background_regions_overlap",
-                en=f"There was no room for twelve separate 37 mm regions: their centres are "
-                f"{noticed.regions_overlap_mm:.0f} mm apart, "
-                "so the largest of them overlap.",
+                en=f"There was no room for twelve separate 37 mm regions: their centres are {noticed.regions_overlap_mm:.0f} "
+                "mm apart, so the largest of them overlap.",
                 zh=f"空间不足以放下十二个互不重叠的 37 mm 感兴趣区：中心间距 {noticed.regions_overlap_mm:.0f} mm，"
-                f"较大的感兴趣区有重叠。",
+                "较大的感兴趣区有重叠。",
             )
         )
     if not noticed.noise_known:

@@ -84,7 +84,7 @@ def _statistics(values: Floats32, around: _Surroundings, spacing_mm: Spacing, ba
     block = values[np.ix_(*around.index)].astype(np.float64)
     largest = float(block[around.inside].max())
     chosen = block[around.inside]
-    a50 = float(chosen[chosen >= background + 0.5 * (largest - background)].mean())
+    a50 = float(chosen[chosen >= min(background + 0.5 * (largest - background), largest)].mean())
     return largest, a50, float(_peaks(block[None], around.inside, spacing_mm)[0])
 
 
@@ -170,7 +170,7 @@ def _scatter(fields: Floats32, spacing_mm: Spacing, fit: RingFit, sphere: int, b
     blocks = expected.astype(np.float32) * (np.float32(1) + fields[(slice(None), *(slice(0, n) for n in shape))])
     chosen = blocks[:, inside]
     largest = chosen.max(axis=1)
-    above = chosen >= (background + 0.5 * (largest - background))[:, None]
+    above = chosen >= np.minimum(background + 0.5 * (largest - background), largest)[:, None]
     a50 = (chosen * above).sum(axis=1, dtype=np.float64) / above.sum(axis=1)
     peaks = _peaks(blocks, distance <= _copy_peak_reach(diameter), spacing_mm, coarse=True)
     return float(largest.std(ddof=1)), float(a50.std(ddof=1)), float(peaks.std(ddof=1))

@@ -29,7 +29,8 @@ ARCH_RADIUS_MM, CORNER_RADIUS_MM, FLAT_HALF_MM = 147.0, 77.0, 70.0  #: inside of
 RING_ABOVE_ARCH_CENTRE_MM = 35.0
 BODY_AXIAL_MM = (-110.0, 70.0)  #: ends of the body from the plane of the spheres
 _TABLE_MM = 0.25
-_GAUSS_LEGENDRE = (np.array([-1.0, 0.0, 1.0]) * np.sqrt(0.6) / 2, np.array([5.0, 8.0, 5.0]) / 18)
+_THREE_POINTS = (np.array([-1.0, 0.0, 1.0]) * np.sqrt(0.6) / 2, np.array([5.0, 8.0, 5.0]) / 18)  #: Gauss–Legendre
+_TWO_POINTS = (np.array([-0.5, 0.5]) / np.sqrt(3), np.array([0.5, 0.5]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +118,9 @@ class IecBody:
             "shape": list(self.shape),
         }
 
-    def _over_voxel(self, points: Floats, activity: Any) -> Floats:
+    def _over_voxel(self, points: Floats, activity: Any, rule: tuple[Floats, Floats] = _THREE_POINTS) -> Floats:
         """`activity` averaged over the voxel box round each of `points[..., axis]`."""
-        offsets, weights = _GAUSS_LEGENDRE
+        offsets, weights = rule
         total = np.zeros(points.shape[:-1])
         for dz, wz in zip(offsets * self.spacing_mm[0], weights):
             for dy, wy in zip(offsets * self.spacing_mm[1], weights):
@@ -169,7 +170,7 @@ class IecBody:
                 values[k] = middle
                 continue
             grid = np.stack(np.meshgrid([z], y, x, indexing="ij"), axis=-1)
-            values[k] = self._over_voxel(grid, self._body)[0]
+            values[k] = self._over_voxel(grid, self._body, _TWO_POINTS)[0]
             if deep > 8 * self.sigma_mm:
                 middle = values[k]
         return values
@@ -178,12 +179,11 @@ class IecBody:
 @cache
 def _outline_table(fwhm_mm: float, lung_fraction: float) -> Floats:
     """The blurred cross-section [down, across] on a grid of _TABLE_MM, the ring's centre in its middle."""
-    half = int(170 / _TABLE_MM)
-    axis: Floats = np.arange(-half, half + 1, dtype=np.float64) * _TABLE_MM
-    table = np.zeros((axis.size, axis.size))
-    for dy in (-0.375, -0.125, 0.125, 0.375):
-        for dx in (-0.375, -0.125, 0.125, 0.375):
-            table += _inside(axis[:, None] + dy * _TABLE_MM, axis[None, :] + dx * _TABLE_MM, lung_fraction) / 16
+    down, across = (np.arange(-reach, reach + _TABLE_MM / 2, _TABLE_MM) for reach in (140.0, 175.0))
+    table = np.zeros((down.size, across.size))
+    for dy in (-0.25, 0.25):
+        for dx in (-0.25, 0.25):
+            table += _inside(down[:, None] + dy * _TABLE_MM, across[None, :] + dx * _TABLE_MM, lung_fraction) / 4
     blurred: Floats = ndimage.gaussian_filter(table, fwhm_mm * SIGMA_PER_FWHM / _TABLE_MM, truncate=6.0)
     return blurred
 
