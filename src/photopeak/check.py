@@ -79,7 +79,7 @@ def check(
     `options` go to every procedure whose signature knows them. `progress(step, done, all)`: steps "read" and "measure".
     """
     gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
-    evidence = with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence])
+    evidence = with_companions(with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence]))
     tasks, idle = pair(evidence, [only] if only else list(roll().values()), options or {}, forced=only is not None)
     unread = gathered.unread + idle
     del gathered, evidence
@@ -103,6 +103,19 @@ def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
     for one in evidence:
         own = next((backgrounds[name] for f in one.files if (name := Path(f.path).name) in backgrounds), None)
         completed.append(one if own is None else replace(one, facts={**one.facts, "background": own}))
+    return completed
+
+
+def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Emission volumes carry, as the fact `companion`, the CT of their study in the same frame of reference."""
+    computed = [one for one in evidence if one.kind == "ct_volume" and one.header.get("frame_of_reference_uid")]
+    completed = []
+    for one in evidence:
+        own = None
+        if one.kind in ("nm_volume", "pt_volume"):
+            keys = ("study_uid", "frame_of_reference_uid")
+            own = next((ct for ct in computed if all(ct.header.get(key) == one.header.get(key) for key in keys)), None)
+        completed.append(one if own is None else replace(one, facts={**one.facts, "companion": own}))
     return completed
 
 
@@ -163,9 +176,10 @@ def examine(task: Task) -> Examined:
     if result is not None and task.evidence.remarks:
         noticed = tuple(Remark(code=code, words=words) for code, words in task.evidence.remarks)
         result = replace(result, remarks=result.remarks + noticed)
+    plain_facts = {name: value for name, value in task.evidence.facts.items() if not isinstance(value, Evidence)}
     return Examined(
         procedure=task.procedure,
-        evidence=replace(task.evidence, images=None, facts={k: v for k, v in task.evidence.facts.items() if k != "background"}),
+        evidence=replace(task.evidence, images=None, facts=plain_facts),
         result=result,
         refusal=refusal,
         seconds=round(seconds, 6),
@@ -191,7 +205,7 @@ def _judged(one: Examined, limits: Sequence[Criterion], stage: str, programme: s
     programme = programme or (f"earl{one.evidence.facts['earl']:g}" if "earl" in one.evidence.facts else None)
     subject, names = one.evidence.about, {quantity.name for quantity in one.procedure.quantities}
     of_procedure = [row for row in limits if row.quantity in names and row.applies_to(subject)]
-    chosen = choose(of_procedure, stage=stage, programme=programme)
+    chosen = (*choose(of_procedure, stage=stage, programme=programme), *one.result.declared_limits())
     verdicts = judge(one.result.measurements, chosen)
     if not programme:
         verdicts = tuple(_ask_for_programme(verdict, of_procedure, stage) for verdict in verdicts)

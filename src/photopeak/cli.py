@@ -340,14 +340,12 @@ def _progress(language: Language) -> Iterator[Progress | None]:
 
 
 def _deliver(checked: Checked, language: Language, out: Path | None, json_to: str | None, strict: bool) -> None:
-    from photopeak.present.document import document
+    from photopeak.present.document import text
 
-    if json_to is not None:
-        text = json.dumps(document(checked), ensure_ascii=False, allow_nan=False, indent=1)
-        if json_to == "-":
-            sys.stdout.buffer.write(text.encode("utf-8") + b"\n")
-        else:
-            Path(json_to).write_text(text + "\n", encoding="utf-8")
+    if json_to == "-":
+        sys.stdout.buffer.write(text(checked).encode("utf-8"))
+    elif json_to is not None:
+        Path(json_to).write_text(text(checked), encoding="utf-8")
     if out is not None or json_to is None:
         from photopeak.present.report import write_report
         from photopeak.present.terminal import show

@@ -7,9 +7,18 @@ from pathlib import Path
 
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
+from photopeak.phantom.jaszczak import jaszczak_files
+from photopeak.phantom.spect_projections import centre_of_rotation_files
+from photopeak.phantom.spect_sources import reconstructed_sources_files
 from photopeak.procedure import Option, options_of_function
 
-CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {"flood": flood_files, "iec_body": iec_body_files}
+CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
+    "flood": flood_files,
+    "iec_body": iec_body_files,
+    "centre_of_rotation": centre_of_rotation_files,
+    "jaszczak": jaszczak_files,
+    "spect_sources": reconstructed_sources_files,
+}
 
 
 def options_of(name: str) -> dict[str, Option]:
