@@ -100,7 +100,7 @@ def test_the_roll_and_the_limits_print_as_json():
 
 
 def test_a_phantom_is_written_with_its_truth(tmp_path):
-    done = run("phantom", "flood", "--out", tmp_path / "p", "--seed", 7, "--matrix", 64)
+    done = run("phantom", "flood", "--out", tmp_path / "p", "--seed", 7, "--matrix", 64, "--noise", "false")
     assert done.exit_code == 0
     assert {path.name for path in (tmp_path / "p").iterdir()} >= {"truth.json"}
 

@@ -27,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 console = Console(stderr=True, highlight=False)
 
 TAKES_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 NOTHING_READ, WRONG_CALL, SOMETHING_FAILS = 3, 2, 1
 
 
@@ -222,7 +223,7 @@ def _split(words: list[str], known: Mapping[str, Option]) -> tuple[list[Path], d
         if option is None:
             names = ", ".join("--" + one.replace("_", "-") for one in sorted(known))
             raise Wrong(f"no option --{name}; the procedures know: {names}", f"没有选项 --{name}。检测项目的选项有：{names}")
-        if option.type is bool and not equals:
+        if option.type is bool and not equals and (not rest or rest[0].lower() not in YES_OR_NO):
             options[option.name] = True
             continue
         if not equals and not rest:
@@ -248,8 +249,8 @@ def _value(option: Option, text: str) -> Any:
         )
     if choices or str in kinds:
         return text
-    if bool in kinds and text.lower() in ("true", "false", "yes", "no", "1", "0"):
-        return text.lower() in ("true", "yes", "1")
+    if bool in kinds and text.lower() in YES_OR_NO:
+        return YES_OR_NO[text.lower()]
     for kind in (kind for kind in (int, float) if kind in kinds):
         with contextlib.suppress(ValueError):
             return kind(text)
