@@ -139,8 +139,7 @@ def tomographic_resolution(evidence: Evidence) -> TomographicResolution:
     if not measurements:
         raise Refused(
             "clipped",
-            en=f"{evidence.name}: {refusals[0].en}; place the sources inside the reconstructed field and reconstruct it "
-            "whole",
+            en=f"{evidence.name}: {refusals[0].en}; place the sources inside the reconstructed field and reconstruct it whole",
             zh=f"{evidence.name}：{refusals[0].zh}；请将源置于重建视野内并完整重建。",
         )
     return TomographicResolution(
