@@ -107,3 +107,40 @@ def test_every_outcome_has_its_word_in_both_languages():
         "undecided": "未定",
         "not_assessed": "未评定",
     }
+
+
+def rule(**changes):
+    return Criterion(
+        **{"standard": "EX 2", "edition": "1", "clause": "1", "quantity": "deviation_percent", "unit": "%", "stage": "status"}
+        | {"lower": -20.0, "upper": 20.0}
+        | changes
+    )
+
+
+DEVIATION = Quantity(name="deviation_percent", unit="%", en="deviation", zh="偏差")
+
+
+@pytest.mark.parametrize("value", [20.0, -20.0])
+def test_the_limit_itself_passes_an_inclusive_rule_and_fails_a_strict_one(value):
+    assert decide(DEVIATION.of(value, 0), rule()).outcome == "pass"
+    assert decide(DEVIATION.of(value, 0), rule(inclusive=False)).outcome == "fail"
+
+
+def test_a_rule_may_say_that_the_value_alone_decides():
+    assert decide(DEVIATION.of(19, 2), rule()).outcome == "undecided"
+    assert decide(DEVIATION.of(19, 2), rule(coverage=0)).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("target", "unit", "outcome"), [(0.7, "mU/L", "pass"), (7.0, "mU/L", "fail"), (0.7, "U/L", "not_assessed")]
+)
+def test_a_limit_in_per_cent_is_never_narrower_than_its_absolute_part_in_its_own_unit(target, unit, outcome):
+    greater = rule(absolute=0.2, absolute_unit="mU/L")
+    assert decide(DEVIATION.of(28, 0, target=target, unit=unit), greater).outcome == outcome
+
+
+def test_the_absolute_part_is_reached_exactly_in_decimal_arithmetic():
+    greater = rule(absolute=0.1, absolute_unit="mU/L")
+    verdict = decide(DEVIATION.of(100 / 3, 0, target=0.3, unit="mU/L"), greater)
+    assert verdict.outcome == "pass"
+    assert verdict.criterion.upper == pytest.approx(100 / 3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -28,10 +29,12 @@ class CriteriaError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One limit: `lower` and `upper` (inclusive) in `unit` for `quantity` at `where`, with its page and who read it.
+    """One limit: `lower` and `upper` in `unit` for `quantity` at `where`, with its page and who read it.
 
-    `where` values may be lists (any of them). `device` restricts it to devices with these header values. `programme` names the
-    scheme that has to be asked for (earl1, earl2). `provisional`: nobody has compared the number with the printed page.
+    The bounds themselves pass, unless `inclusive` is False. `where` values may be lists (any of them). `device` restricts it to
+    devices with these header values. `programme` names the scheme that has to be asked for (earl1, earl2). `provisional`: nobody
+    has compared the number with the printed page. `absolute` in `absolute_unit`: a limit in per cent of a target that never
+    becomes narrower than this. `coverage`: the rule's own guard band in standard uncertainties (0: the value alone decides).
     """
 
     standard: str
@@ -41,6 +44,10 @@ class Criterion:
     unit: str
     lower: float | None = None
     upper: float | None = None
+    inclusive: bool = True
+    absolute: float | None = None
+    absolute_unit: str = ""
+    coverage: float | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
     stage: str
     basis: str = "standard"
@@ -63,6 +70,17 @@ class Criterion:
         return measurement.quantity.name == self.quantity and all(
             _agrees(wanted, measurement.where.get(key)) for key, wanted in self.where.items()
         )
+
+    def at(self, measurement: Measurement) -> Criterion | None:
+        """This limit at the target that the measurement names; None where its absolute part speaks of another unit."""
+        if self.absolute is None:
+            return self
+        target, unit = measurement.where.get("target"), measurement.where.get("unit")
+        if not isinstance(target, (int, float)) or target == 0 or unit != self.absolute_unit:
+            return None
+        least = float(abs(100 * Decimal(repr(self.absolute)) / Decimal(repr(target))))
+        lower = None if self.lower is None else min(self.lower, -least)
+        return replace(self, lower=lower, upper=None if self.upper is None else max(self.upper, least), absolute=None)
 
     def applies_to(self, subject: Subject) -> bool:
         return all(wanted == getattr(subject, key, None) for key, wanted in self.device.items())

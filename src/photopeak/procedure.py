@@ -84,6 +84,10 @@ class Result:
         """What there is to look at, as plain declarations; `photopeak.present` draws them."""
         return ()
 
+    def declared_limits(self) -> tuple[Any, ...]:
+        """Limits that the evidence itself declares (an EQA scheme's protocol), judged beside those of the standards."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -48,10 +49,16 @@ class Verdict:
 def decide(measurement: Measurement | None, criterion: Criterion | None, coverage: float = 2.0) -> Verdict:
     """Hold `measurement` ± `coverage` standard uncertainties against `criterion`.
 
-    Pass when the whole interval lies within the limits (bounds included), fail when it lies wholly outside, else undecided
-    (guard band, ISO 14253-1 / JCGM 106). A fail of a measurement that noise may explain needs its noise-corrected companion to
-    fail as well. Without a limit, a measurement, a common unit or an uncertainty: not assessed, and never a pass.
+    Pass when the whole interval lies within the limits (bounds included, unless the criterion is strict), fail when it lies
+    wholly outside, else undecided (guard band, ISO 14253-1 / JCGM 106). A fail of a measurement that noise may explain needs its
+    noise-corrected companion to fail as well. Without a limit, a measurement, a common unit or an uncertainty: not assessed, and
+    never a pass.
     """
+    if criterion is not None and measurement is not None and measurement.unit == criterion.unit:
+        known = criterion.at(measurement)
+        if known is None:
+            return Verdict(outcome="not_assessed", measurement=measurement, criterion=criterion, reason="unit")
+        criterion, coverage = known, coverage if known.coverage is None else known.coverage
     outcome, reason = _outcome(measurement, criterion, coverage)
     return Verdict(outcome=outcome, measurement=measurement, criterion=criterion, reason=reason)
 
@@ -63,17 +70,18 @@ def _outcome(measurement: Measurement | None, criterion: Criterion | None, cover
         return "not_assessed", "not_measured"
     if measurement.unit != criterion.unit:
         return "not_assessed", "unit"
-    if measurement.uncertainty is None:
+    if measurement.uncertainty is None and coverage > 0:
         return "not_assessed", "no_uncertainty"
     lower, upper = criterion.lower, criterion.upper
-    low = measurement.value - coverage * measurement.uncertainty
-    high = measurement.value + coverage * measurement.uncertainty
-    if (lower is not None and high < lower) or (upper is not None and low > upper):
+    margin = coverage * (measurement.uncertainty or 0.0)
+    low, high = measurement.value - margin, measurement.value + margin
+    within = operator.le if criterion.inclusive else operator.lt
+    if (lower is not None and not within(lower, high)) or (upper is not None and not within(low, upper)):
         companion = measurement.noise_corrected
         if companion is not None and _outcome(companion, criterion, coverage)[0] != "fail":
             return "undecided", "noise_limited"
         return "fail", ""
-    if (lower is None or low >= lower) and (upper is None or high <= upper):
+    if (lower is None or within(lower, low)) and (upper is None or within(high, upper)):
         return "pass", ""
     return "undecided", "straddles"
 
