@@ -1,4 +1,4 @@
-"""Time and memory of one analysis in its own process: called by each peer's script, prints one JSON line."""
+"""Time and memory of one analysis in its own process: called by each program's script, prints one JSON line."""
 
 import json
 import resource
@@ -6,28 +6,23 @@ import sys
 import time
 
 
-def resident_mb() -> float:
-    """Peak resident memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_mb(who=resource.RUSAGE_SELF) -> float:
+    """Peak resident memory so far, of this process or of its largest child, in MB."""
+    return resource.getrusage(who).ru_maxrss / 1024
 
 
 def measured(analyse, runs: int = 7) -> None:
-    """Run `analyse()` several times; print the median time, the growth of peak memory since the imports, and its values."""
-    before = resident_mb()
-    begun = time.perf_counter()
-    values = analyse()
-    seconds = [time.perf_counter() - begun]
-    growth = resident_mb() - before
-    for _ in range(runs - 1):
+    """Run `analyse()` several times; print the median time, how far peak memory grew over that of the imports, and its values."""
+    before = peak_mb()
+    seconds = []
+    for _ in range(runs):
         begun = time.perf_counter()
-        analyse()
+        values = analyse()
         seconds.append(time.perf_counter() - begun)
-    seconds.sort()
     document = {
-        "first_s": seconds[-1] if runs == 1 else None,
-        "median_s": seconds[len(seconds) // 2],
-        "growth_mb": growth,
-        "peak_mb": resident_mb(),
+        "median_s": sorted(seconds)[runs // 2],
+        "growth_mb": peak_mb() - before,
+        "children_mb": peak_mb(resource.RUSAGE_CHILDREN),
         "values": values,
     }
     sys.stdout.write(json.dumps(document) + "\n")
