@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.ndimage import binary_fill_holes, label
-from scipy.stats import t as student
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
@@ -211,7 +211,7 @@ def _measure(slices: Floats, volume: Volume, regions: dict[str, Disc]) -> Iterab
 def _error(by_slice: Floats, gain: float, spread: Floats, mask: npt.NDArray[np.bool_]) -> float:
     """Standard error of the mean over slices; of one slice, from its pixels as if a tenth of them were independent."""
     if len(by_slice) > 1:
-        few = float(student.ppf(COVERED_BY_TWO, len(by_slice) - 1)) / 2
+        few = float(scipy.stats.t.ppf(COVERED_BY_TWO, len(by_slice) - 1)) / 2
         return few * gain * float(by_slice.std(ddof=1)) / math.sqrt(len(by_slice))
     return float(spread.std(ddof=1)) / math.sqrt(max(int(mask.sum()) / 10, 1.0))
 

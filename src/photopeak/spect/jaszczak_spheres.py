@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
-from scipy.optimize import minimize
-from scipy.signal import fftconvolve
 
 from photopeak.evidence import Volume
 from photopeak.spect.cylinder import Cylinder, axes_mm
@@ -146,7 +145,7 @@ def _of_set(volume: Volume, cylinder: Cylinder, maps: _Maps, diameters_mm: tuple
 
     simplex = np.vstack([start, start + np.diag([0.04, 2.0, 2.0, 2.0, 2.0])])
     options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-7, "maxiter": 500}
-    pose = pose_of(np.clip(minimize(loss, start, method="Nelder-Mead", options=options).x, lowest, highest))
+    pose = pose_of(np.clip(scipy.optimize.minimize(loss, start, method="Nelder-Mead", options=options).x, lowest, highest))
     centres = pose.centres_mm(turn, len(weight))
     signal = sign * _at(maps, diameters_mm, centres)
     noise = np.array([_noise(volume, cylinder, maps, mm) for mm in diameters_mm[:CLEAREST]])
@@ -183,7 +182,10 @@ def _filtered(volume: Volume, cylinder: Cylinder, diameters_mm: Sequence[float])
         for c, h, mm, n in zip(centre, half, volume.spacing_mm, whole)
     ]
     crop = volume.values[parts[0], parts[1], parts[2]] / np.float32(cylinder.level)
-    values = {mm: np.asarray(fftconvolve(crop, _kernel(volume, mm), mode="same"), dtype=np.float64) for mm in diameters_mm}
+    values = {
+        mm: np.asarray(scipy.signal.fftconvolve(crop, _kernel(volume, mm), mode="same"), dtype=np.float64)
+        for mm in diameters_mm
+    }
     first = (parts[0].start, parts[1].start, parts[2].start)
     splines = {mm: np.asarray(spline_filter(one), dtype=np.float64) for mm, one in values.items()}
     return _Maps(

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.ndimage import uniform_filter
-from scipy.signal import find_peaks
 
 from photopeak.evidence import PlanarImages
 from photopeak.profile import FWHM_PER_SIGMA, gaussian_fits
@@ -135,7 +135,7 @@ def _bands(counts: Counts, row_mm: float, width_mm: float) -> list[tuple[int, in
     profile = profile - np.median(profile)
     apart = max(1, math.ceil(width_mm / row_mm))
     # A peak in the first or last row is a source too, a clipped one.
-    peaks, _ = find_peaks(np.pad(profile, 1), prominence=FAINTEST_SOURCE * profile.max(), distance=apart)
+    peaks, _ = scipy.signal.find_peaks(np.pad(profile, 1), prominence=FAINTEST_SOURCE * profile.max(), distance=apart)
     peaks = peaks - 1
     nearest_mm = float(np.diff(peaks).min()) * row_mm if len(peaks) > 1 else math.inf
     if nearest_mm < 3 * width_mm:

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.ndimage import find_objects, gaussian_filter, label
-from scipy.optimize import least_squares
 
 from photopeak.evidence import Volume
 from photopeak.profile import FWHM_PER_SIGMA
@@ -159,7 +159,7 @@ def fit_plane(image: Floats, x_mm: Floats, y_mm: Floats) -> PlaneFit | None:
             left = root * (model(p) - image)
             return np.where(np.isfinite(left), left, 1e12).ravel()
 
-        solved = least_squares(misfit, parameters, method="lm", xtol=1e-10, ftol=1e-12)
+        solved = scipy.optimize.least_squares(misfit, parameters, method="lm", xtol=1e-10, ftol=1e-12)
         parameters = solved.x
         expected = model(parameters)
         if not np.isfinite(expected).all():

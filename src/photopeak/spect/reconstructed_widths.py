@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.ndimage import map_coordinates
-from scipy.stats import t as student
 
 from photopeak.profile import FWHM_PER_SIGMA, GaussianFit, ProfileError, gaussian_fit, nema_spread, nema_width
 from photopeak.spect.reconstructed_sources import PlaneFit
@@ -65,7 +65,7 @@ def scaled_fit(at_mm: Floats, values: Floats) -> GaussianFit | None:
         return None
     back = factor / unit
     # The noise was judged from few residuals: Student's quantile, so that twice the uncertainty still covers.
-    few = float(student.ppf(COVERED_BY_TWO, max(len(at_mm) - 4, 1))) / 2
+    few = float(scipy.stats.t.ppf(COVERED_BY_TWO, max(len(at_mm) - 4, 1))) / 2
     return GaussianFit(
         centre_mm=fit.centre_mm,
         sigma_mm=fit.sigma_mm,
