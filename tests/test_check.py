@@ -115,7 +115,8 @@ def test_an_image_no_procedure_suits_is_listed_with_the_reasons(tmp_path):
     found = check([tmp_path])
     assert found.examined == ()
     assert [one.code for one in found.unread] == ["no_suitable_procedure"]
-    assert "empty.dcm" in found.unread[0].words.zh
+    assert found.unread[0].path.endswith("empty.dcm")
+    assert "泛源均匀性" in found.unread[0].words.zh
 
 
 def evidence(name, kind="nm_planar", **header):

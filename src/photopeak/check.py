@@ -143,15 +143,21 @@ def pair(
     return tasks, tuple(idle)
 
 
+MOST_REASONS = 3
+
+
 def _idle(evidence: Evidence, reasons: Sequence[tuple[Procedure, Words]]) -> Unread:
-    en = "; ".join(f"{one.en}: {words.en}" for one, words in reasons) or f"nothing is built for {evidence.kind} yet"
-    zh = "；".join(f"{one.zh}：{words.zh}" for one, words in reasons) or f"尚无适用于 {evidence.kind} 的检测项目"
+    en = "; ".join(f"{one.en}: {words.en}" for one, words in reasons[:MOST_REASONS])
+    zh = "；".join(f"{one.zh}：{words.zh}" for one, words in reasons[:MOST_REASONS])
+    if len(reasons) > MOST_REASONS:
+        more = len(reasons) - MOST_REASONS
+        en, zh = f"{en}; and {more} more", f"{zh}；等 {len(reasons)} 项"
     return Unread(
         path=evidence.files[0].path,
         code="no_suitable_procedure",
         words=Words(
-            f"{evidence.name} was read, but no procedure suits it ({en})",
-            f"{evidence.name} 已读取，但没有适用的检测项目（{zh}）",
+            f"Read, but no procedure suits it ({en or f'nothing is built for {evidence.kind} yet'}).",
+            f"已读取，但没有适用的检测项目（{zh or f'尚无适用于 {evidence.kind} 的检测项目'}）。",
         ),
     )
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from photopeak.phantom.bars import bars_files
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
+from photopeak.phantom.lines import lines_files
+from photopeak.phantom.planar_sources import dish_files
+from photopeak.phantom.slits import slits_files
 from photopeak.phantom.spect_projections import centre_of_rotation_files
 from photopeak.phantom.spect_sources import reconstructed_sources_files
 from photopeak.procedure import Option, options_of_function
 
 CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "flood": flood_files,
+    "bars": bars_files,
+    "lines": lines_files,
+    "slits": slits_files,
+    "dish": dish_files,
     "iec_body": iec_body_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
