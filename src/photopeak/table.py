@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import PurePath
 from typing import Any
 
+from photopeak.evidence import Evidence, EvidenceFile
 from photopeak.words import Words
 
 LARGEST_SHEET_BYTES = 64 * 2**20  # unpacked; a results table is a few hundred kB
@@ -74,6 +76,17 @@ def read_table(content: bytes, name: str) -> Table:
     if content[:4] == b"PK\x03\x04":
         return _table(_xlsx_cells(content, name), name)
     return _table(_csv_cells(content, name), name)
+
+
+def names_a_table(name: str) -> bool:
+    """Whether a file is called as tables are: .csv, .tsv, .xlsx."""
+    return name.lower().endswith((".csv", ".tsv", ".xlsx"))
+
+
+def table_evidence(content: bytes, file: EvidenceFile) -> Evidence:
+    """The table in a file as evidence of its own."""
+    table = read_table(content, PurePath(file.path).name)
+    return Evidence(kind="table", files=(file,), sha256=file.sha256, images=table)
 
 
 def _csv_cells(content: bytes, name: str) -> list[list[str]]:

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 
 from photopeak.dicom import sources
@@ -99,10 +100,26 @@ def test_an_archive_of_too_many_members_is_not_opened(tmp_path: Path, monkeypatc
     assert codes(tmp_path / "many.zip") == ["too_large"]
 
 
-def test_a_spreadsheet_is_a_document_not_an_archive(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "table.xlsx", "w") as archive:
-        archive.writestr("[Content_Types].xml", "<x/>")
-    assert codes(tmp_path) == ["not_an_image"]
+def test_an_office_file_is_a_document_not_an_archive(tmp_path: Path) -> None:
+    for name in ("letter.docx", "damaged.xlsx"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("[Content_Types].xml", "<x/>")
+    assert codes(tmp_path) == ["not_a_table", "not_an_image"]
+
+
+def test_a_workbook_is_a_table_alone_and_inside_an_archive(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["实验室", "结果"])
+    book.active.append(["A", 3.5])
+    book.save(tmp_path / "results.xlsx")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(tmp_path / "results.xlsx", "other.xlsx")
+        archive.writestr("third.csv", "laboratory,value\nB,4\n")
+    found = gather([tmp_path])
+    assert found.unread == ()
+    tables = [one.images for one in found.evidence]
+    assert [one.kind for one in found.evidence] == ["table", "table"]
+    assert {table.column("laboratory")[0] for table in tables} == {"A", "B"}
 
 
 def test_links_within_the_folder_are_read_and_links_out_of_it_are_not(flood: Path, tmp_path: Path) -> None:

@@ -64,7 +64,11 @@ def not_dicom(made: Made) -> None:
 
 
 def not_an_image(made: Made) -> None:
-    made.file("编号,结果\n1,3.2\n".encode("gb18030"), "results.csv")
+    made.file("编号 结果\n1 3.2\n".encode("gb18030"), "results.txt")
+
+
+def empty_table(made: Made) -> None:
+    made.file("实验室,结果\n".encode("gb18030"), "results.csv")
 
 
 def wrong_modality(made: Made) -> None:

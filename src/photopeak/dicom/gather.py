@@ -1,7 +1,7 @@
 """What hospitals hand in, read once: folders, archives and files in, evidence out.
 
 What becomes evidence is one acquisition or one volume. What cannot be used is listed in `unread` with a stable code and a
-sentence in both languages, and never hides the rest; tables and texts are listed as `not_an_image`. Passed over without a word,
+sentence in both languages, and never hides the rest; texts are listed as `not_an_image`. A .csv, .tsv or .xlsx is a table. Passed over without a word,
 inside a folder or an archive only: hidden files, DICOMDIR, facts and other .toml files, truth.json, results.json, report.html,
 report.pdf, Thumbs.db, desktop.ini, and the pixels that a MetaImage header names. Named one by one, they are read like any file.
 """
@@ -86,7 +86,9 @@ class _Reading:
         """Take in one file; the members where it is an archive."""
         data = source.read()
         if isinstance(data, zipfile.ZipFile):
-            return _members(data, source.path)
+            if not _is_workbook(data, source.path):
+                return _members(data, source.path)
+            data = _whole(data)
         file = EvidenceFile(path=source.path, sha256=hashlib.sha256(data).hexdigest())
         if file.sha256 in self.by_hash:
             self.copies.setdefault(self.by_hash[file.sha256], []).append(file.path)
@@ -95,6 +97,7 @@ class _Reading:
         return []
 
     def _take(self, data: bytes, file: EvidenceFile, source: Source) -> None:
+        from photopeak import table
         from photopeak.dicom import image, metaimage, parse
 
         if not data:
@@ -102,6 +105,10 @@ class _Reading:
         if data[128:132] != b"DICM":
             if metaimage.looks_like_metaimage(data):
                 self.complete += metaimage.metaimage_evidence(data, file, lambda name: self._companion(file.path, name))
+                self.by_hash[file.sha256] = file.path
+                return
+            if table.names_a_table(file.path) and not parse.looks_like_dicom(data):
+                self.complete.append(table.table_evidence(data, file))
                 self.by_hash[file.sha256] = file.path
                 return
             _refuse_other_kinds(data)
@@ -166,6 +173,26 @@ class _Reading:
 def _in_order(found: list[Source]) -> list[Source]:
     """Last first, to be taken from the end; headers of MetaImage before everything, as they claim other files."""
     return sorted(found, key=lambda source: (not source.path.lower().endswith((".mhd", ".mha")), source.path), reverse=True)
+
+
+def _is_workbook(archive: zipfile.ZipFile, path: str) -> bool:
+    from photopeak.dicom.kinds import OFFICE
+    from photopeak.table import names_a_table
+
+    return names_a_table(path) and OFFICE in archive.namelist()
+
+
+def _whole(archive: zipfile.ZipFile) -> bytes:
+    """The bytes of a workbook, which is an archive only by its form; larger ones than any table are refused."""
+    from photopeak.table import LARGEST_SHEET_BYTES
+
+    handle = archive.fp
+    assert handle is not None
+    handle.seek(0)
+    content = handle.read(LARGEST_SHEET_BYTES + 1)
+    if len(content) > LARGEST_SHEET_BYTES:
+        raise Unusable("too_large", limit=f"{LARGEST_SHEET_BYTES // 2**20} MiB")
+    return content
 
 
 def _members(archive: zipfile.ZipFile, path: str) -> list[Source]:
