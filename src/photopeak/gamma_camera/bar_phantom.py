@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, linear_sum_assignment
+import scipy
 
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Outline, Picture, Points
@@ -221,7 +221,7 @@ def _assign(quadrants: Sequence[Quadrant], given: tuple[float, ...] | None) -> t
         for column, width in enumerate(given):
             # What is not resolved goes to the narrow end, without a say against what is.
             apart[row, column] = abs(math.log(quadrant.wave.bar_mm / width)) * 100 if quadrant.resolved else width * 1e-3
-    rows, columns = linear_sum_assignment(apart)
+    rows, columns = scipy.optimize.linear_sum_assignment(apart)
     found: list[float | None] = [None] * len(quadrants)
     for row, column in zip(rows, columns):
         found[row] = given[column]
@@ -258,7 +258,7 @@ def _fwhm(quadrant: Quadrant, width_mm: float, modulation: float, pixel: tuple[f
     low, high = 1e-3 * width_mm, 3.0 * width_mm
     if apart(low) <= 0 or apart(high) >= 0:
         return None
-    return FWHM_PER_SIGMA * float(brentq(apart, low, high, xtol=1e-9))
+    return FWHM_PER_SIGMA * float(scipy.optimize.brentq(apart, low, high, xtol=1e-9))
 
 
 def ideal_modulation(width_mm: float, sigma_mm: float, aperture_mm: tuple[float, float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
+import scipy
 from scipy.special import lambertw
 
 Floats = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ def two_source_dead_time(first: float, second: float, both: float, background: f
     highest = math.exp(-1) / max(first, second, both) * (1 - 1e-12)
     if both >= first + second - background or both <= max(first, second) or apart(highest) > 0:
         raise NoDeadTime
-    return float(brentq(apart, 0.0, highest, xtol=1e-18, rtol=1e-13))
+    return float(scipy.optimize.brentq(apart, 0.0, highest, xtol=1e-18, rtol=1e-13))
 
 
 def two_source_uncertainty(rates: tuple[float, float, float, float], u: tuple[float, float, float, float]) -> float:
