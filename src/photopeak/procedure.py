@@ -84,6 +84,10 @@ class Result:
         """What there is to look at, as plain declarations; `photopeak.present` draws them."""
         return ()
 
+    def document_extras(self) -> dict[str, Any]:
+        """What the JSON document carries of this result beside its measurements."""
+        return {}
+
     def declared_limits(self) -> tuple[Any, ...]:
         """Limits that the evidence itself declares (an EQA scheme's protocol), judged beside those of the standards."""
         return ()

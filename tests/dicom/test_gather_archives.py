@@ -104,7 +104,7 @@ def test_an_office_file_is_a_document_not_an_archive(tmp_path: Path) -> None:
     for name in ("letter.docx", "damaged.xlsx"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("[Content_Types].xml", "<x/>")
-    assert codes(tmp_path) == ["not_a_table", "not_an_image"]
+    assert codes(tmp_path) == ["not_a_table", "not_a_text"]
 
 
 def test_a_workbook_is_a_table_alone_and_inside_an_archive(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def not_dicom(made: Made) -> None:
 
 
 def not_an_image(made: Made) -> None:
-    made.file("编号 结果\n1 3.2\n".encode("gb18030"), "results.txt")
+    made.file("编号 结果\n1 3.2\n".encode("gb18030"), "results.log")
 
 
 def empty_table(made: Made) -> None:
@@ -331,7 +331,7 @@ def test_companions_are_passed_over_in_a_folder_and_listed_when_named(tmp_path: 
         (tmp_path / name).write_bytes(b"x = 1")
     found = gather([tmp_path])
     assert (found.evidence, found.unread) == ((), ())
-    assert [one.code for one in gather([tmp_path / "truth.json"]).unread] == ["not_an_image"]
+    assert [one.code for one in gather([tmp_path / "facts.toml"]).unread] == ["not_an_image"]
 
 
 def test_a_patients_name_is_nowhere_in_what_is_gathered_or_logged(

@@ -1,7 +1,8 @@
 """What hospitals hand in, read once: folders, archives and files in, evidence out.
 
 What becomes evidence is one acquisition or one volume. What cannot be used is listed in `unread` with a stable code and a
-sentence in both languages, and never hides the rest; texts are listed as `not_an_image`. A .csv, .tsv or .xlsx is a table. Passed over without a word,
+sentence in both languages, and never hides the rest. A .csv, .tsv or .xlsx is a table, a .txt, .html, .docx,
+.pdf, .hl7 or .json a text. Passed over without a word,
 inside a folder or an archive only: hidden files, DICOMDIR, facts and other .toml files, truth.json, results.json, report.html,
 report.pdf, Thumbs.db, desktop.ini, and the pixels that a MetaImage header names. Named one by one, they are read like any file.
 """
@@ -86,7 +87,7 @@ class _Reading:
         """Take in one file; the members where it is an archive."""
         data = source.read()
         if isinstance(data, zipfile.ZipFile):
-            if not _is_workbook(data, source.path):
+            if not _is_document(data, source.path):
                 return _members(data, source.path)
             data = _whole(data)
         file = EvidenceFile(path=source.path, sha256=hashlib.sha256(data).hexdigest())
@@ -97,7 +98,7 @@ class _Reading:
         return []
 
     def _take(self, data: bytes, file: EvidenceFile, source: Source) -> None:
-        from photopeak import table
+        from photopeak import table, text
         from photopeak.dicom import image, metaimage, parse
 
         if not data:
@@ -109,6 +110,10 @@ class _Reading:
                 return
             if table.names_a_table(file.path) and not parse.looks_like_dicom(data):
                 self.complete.append(table.table_evidence(data, file))
+                self.by_hash[file.sha256] = file.path
+                return
+            if text.names_a_text(file.path) and not parse.looks_like_dicom(data):
+                self.complete.append(text.text_evidence(data, file))
                 self.by_hash[file.sha256] = file.path
                 return
             _refuse_other_kinds(data)
@@ -175,15 +180,16 @@ def _in_order(found: list[Source]) -> list[Source]:
     return sorted(found, key=lambda source: (not source.path.lower().endswith((".mhd", ".mha")), source.path), reverse=True)
 
 
-def _is_workbook(archive: zipfile.ZipFile, path: str) -> bool:
+def _is_document(archive: zipfile.ZipFile, path: str) -> bool:
     from photopeak.dicom.kinds import OFFICE
     from photopeak.table import names_a_table
+    from photopeak.text import names_a_text
 
-    return names_a_table(path) and OFFICE in archive.namelist()
+    return (names_a_table(path) or names_a_text(path)) and OFFICE in archive.namelist()
 
 
 def _whole(archive: zipfile.ZipFile) -> bytes:
-    """The bytes of a workbook, which is an archive only by its form; larger ones than any table are refused."""
+    """The bytes of a workbook or letter, which is an archive only by its form; what is larger than any of them is refused."""
     from photopeak.table import LARGEST_SHEET_BYTES
 
     handle = archive.fp

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from photopeak.dicom.unusable import Unusable
 from photopeak.table import TableError
+from photopeak.text import TextError
 from photopeak.words import Words
 
 Found = TypeVar("Found")
@@ -42,15 +43,15 @@ class Wall:
             self.refuse(paths, _reason(error))
         return None
 
-    def refuse(self, paths: Sequence[str], reason: Unusable | TableError) -> None:
+    def refuse(self, paths: Sequence[str], reason: Unusable | TableError | TextError) -> None:
         self.unread.extend(Unread(path=path, code=reason.code, words=reason.words) for path in paths)
 
 
-def _reason(error: BaseException) -> Unusable | TableError:
+def _reason(error: BaseException) -> Unusable | TableError | TextError:
     """Why, from the exception or from the one it stands for: pydicom turns some into others on the way up."""
     behind: BaseException | None = error
     while behind is not None:
-        if isinstance(behind, Unusable | TableError):
+        if isinstance(behind, Unusable | TableError | TextError):
             return behind
         if isinstance(behind, RecursionError):
             return Unusable("nested_too_deep")

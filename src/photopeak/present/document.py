@@ -78,6 +78,7 @@ def _result(one: Examined) -> dict[str, Any]:
         "verdicts": [_verdict(v) for v in one.verdicts],
         "conditions": [_condition(c.label, c.value) for c in one.result.conditions] if one.result else [],
         "remarks": [{"code": code, **_words(words)} for code, words in remarks],
+        **(one.result.document_extras() if one.result is not None else {}),
         "finding": None if one.finding is None else {"state": one.finding.state, **_words(one.finding.words)},
         "seconds": round(float(one.seconds), 6),
     }

@@ -1,0 +1,1 @@
+"""Review of reports: required elements and contradictions, each verdict with its rule, its citation and the exact span of text."""

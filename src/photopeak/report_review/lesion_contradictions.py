@@ -1,0 +1,474 @@
+"""Findings against impression, sex and operations against organs: checks on lesion frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from photopeak.report_review import context
+from photopeak.report_review.contradictions import Defect, Setting, check, defect
+from photopeak.report_review.elements import Element, Material
+from photopeak.report_review.lesions import LEFT, RIGHT, Frame, covers, organs
+from photopeak.report_review.sections import CONCLUDING, Span
+
+Elements = dict[str, Element]
+SIDES = {LEFT: RIGHT, RIGHT: LEFT}
+SIDE_WORDS = {LEFT: ("left", "左"), RIGHT: ("right", "右")}
+
+
+def _concluded(material: Material) -> list[Frame]:
+    """What the impression affirms of organs, advice left out."""
+    return [one for one in material.frames if one.part in CONCLUDING and not one.advised and not one.family_history]
+
+
+def _described(material: Material) -> list[Frame]:
+    return [one for one in material.frames if one.part == "findings"]
+
+
+def _same_place(a: Frame, b: Frame) -> bool:
+    """One organ, and no sub-site or level that tells them apart."""
+    if a.organ.id != b.organ.id:
+        return False
+    if a.site and b.site and a.site != b.site:
+        return False
+    return not (a.levels and b.levels and not set(a.levels) & set(b.levels))
+
+
+@check
+def laterality(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A side in the impression where every matching finding (or, failing any, the history) has the other one."""
+    findings = [one for one in _described(material) if one.side and not one.rest]
+    history = [one for one in material.frames if one.part == "clinical" and one.side]
+    for one in _concluded(material):
+        if one.side not in SIDES or not (one.organ.paired or one.levels):
+            continue
+        matching = [f for f in findings if _same_place(one, f)]
+        told = [h for h in history if _same_place(one, h)]
+        if one.past and any(h.side == one.side for h in told):
+            continue
+        matching = _alike(one, matching)
+        if not matching and one.past:
+            matching = told
+        if matching and all(f.side == SIDES[one.side] for f in matching) and not _elsewhere(material, one):
+            other = matching[0]
+            said, found = SIDE_WORDS[one.side], SIDE_WORDS[other.side]
+            yield defect(
+                material, "LATERALITY_MISMATCH", other.span, one.span,
+                en=f"{found[0]} before, {said[0]} in the impression", zh=f"前文为“{found[1]}”，结论为“{said[1]}”",
+            )  # fmt: skip
+
+
+def _alike(one: Frame, matching: list[Frame]) -> list[Frame]:
+    """An abnormality is held against abnormalities where there are any on the other side; a normal organ has no lesion to swap."""
+    affected = [f for f in matching if f.abnormal]
+    if one.abnormal and affected and not any(f.side == one.side and not f.normal for f in matching):
+        return affected
+    return matching
+
+
+def _elsewhere(material: Material, one: Frame) -> bool:
+    """Whether the findings name this organ on the impression's side, or on both, in any other words."""
+    side = {LEFT: "左", RIGHT: "右"}[one.side]
+    words = [word for word, organ in organs().items() if organ.id == one.organ.id and not word.isascii()]
+    pattern = rf"(?:{side}|双|两)侧?[^,。;、左右]{{0,4}}(?:{'|'.join(map(re.escape, words))})|(?:{'|'.join(map(re.escape, words))})[^,。;、左右]{{0,3}}{side}"
+    same_site = [f for f in _described(material) if f.organ.id == one.organ.id and f.side not in SIDES]
+    if any(f.abnormal and (not f.side or f.side == "B") and _same_place(one, f) for f in same_site):
+        return True
+    for found in re.finditer(pattern, material.report.said("findings")):
+        if not one.site and not one.levels and not _only_normal(material, found.group()):
+            return True
+    return False
+
+
+def _only_normal(material: Material, words: str) -> bool:
+    matching = [f for f in _described(material) if words in material.report.plain[f.words.start : f.words.end]]
+    return bool(matching) and all(not f.abnormal for f in matching)
+
+
+@check
+def level(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A vertebra, rib, node station or lung lobe of the impression that is named nowhere before, while others of its kind are."""
+    before = [one for one in material.frames if one.part in ("findings", "clinical", "comparison")]
+    for one in _concluded(material):
+        if not one.abnormal:
+            continue
+        others = [
+            f for f in before if f.organ.id == one.organ.id and f.part == "findings" and f.abnormal and f.levels and not f.rest
+        ]
+        named = {n for f in before for n in f.levels}
+        missing = [n for n in one.levels if n not in named]
+        if (
+            one.levels
+            and missing
+            and others
+            and len(missing) == len(one.levels)
+            and not (one.side and any(f.side and f.side != one.side for f in others))
+        ):
+            yield defect(
+                material,
+                "LEVEL_MISMATCH",
+                others[0].span,
+                one.span,
+                en=f"{', '.join(missing)} is named only in the impression",
+                zh=f"{'、'.join(missing)}仅见于结论",
+            )
+        elif one.site and one.side in SIDES and not one.past:
+            lobes = [
+                f
+                for f in before
+                if f.organ.id == one.organ.id and f.site and f.side in (one.side, "B") and f.abnormal and f.part == "findings"
+            ]
+            mentioned = [
+                f for f in before if f.organ.id == one.organ.id and f.side in (one.side, "B", "") and f.site in (one.site, "")
+            ]
+            if lobes and not mentioned:
+                yield defect(
+                    material,
+                    "LEVEL_MISMATCH",
+                    lobes[0].span,
+                    one.span,
+                    en="another lobe in the findings",
+                    zh="所见与结论的肺叶不同",
+                )
+
+
+GLOBAL = re.compile(
+    r"(?:全身|检查范围|扫描范围|显像范围|各部位|骨骼|诸骨|骨显像|PET/?CT|所见|扫描部位|探测范围)[^。;\n]{0,14}未见(?:明显|明确|确切)?异常|未见(?:明显|明确)?(?:异常)?(?:放射性|显像剂|FDG|代谢|摄取|浓聚)[^。;,]{0,8}(?:增高|异常|浓聚)?灶|^[\s\d.、]*(?:全身)?[^,。;\n]{0,14}(?:显像|PET/?CT|骨显像|检查)?(?:未见(?:明显)?异常|(?:未见)?正常)",
+    re.M,
+)
+
+
+@check
+def negation(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """An organ that the findings describe as without abnormality and the impression as diseased, or the other way round."""
+    findings = _described(material)
+    for one in _concluded(material):
+        if not one.abnormal or one.past or one.rest or one.compared:
+            continue
+        family = [f for f in findings if _family(one, f)]
+        normal = [f for f in family if f.normal and not f.rest and _covers(f, one)]
+        affected = [f for f in family if f.abnormal] or [
+            f for f in findings if f.abnormal and f.organ.family == one.organ.family
+        ]
+        if normal and not affected and not any(_named_otherwise(material, f, one) for f in family):
+            yield defect(
+                material,
+                "NEGATION_CONTRADICTION",
+                normal[0].words,
+                one.words,
+                en="normal in the findings, diseased in the impression",
+                zh="所见为未见异常，结论为有病变",
+            )
+    yield from _denied_in_impression(material, findings)
+
+
+def _family(one: Frame, f: Frame) -> bool:
+    if f.organ.id == one.organ.id:
+        return not (one.side in SIDES and f.side == SIDES[one.side]) and not (
+            one.levels and f.levels and not set(one.levels) & set(f.levels)
+        )
+    return one.organ.family in covers().get(f.organ.id, ()) or f.organ.family in covers().get(one.organ.id, ())
+
+
+def _covers(f: Frame, one: Frame) -> bool:
+    """Whether the normal statement is about the whole organ, not of a sub-site the impression does not speak of."""
+    return (
+        not (f.levels and not one.levels)
+        and not (f.site and f.site != one.site)
+        and not (f.side in SIDES and not one.side and one.organ.paired)
+    )
+
+
+def _named_otherwise(material: Material, f: Frame, one: Frame) -> bool:
+    """A description that neither affirms nor denies (a size, an SUV) may be the lesion."""
+    return bool(not f.normal and (f.sizes or f.suvs or f.uptake))
+
+
+DISEASE = re.compile(
+    r"癌|恶性|转移|淋巴瘤|肿瘤|高代谢|代谢[^,。;]{0,4}(?:增高|异常|活跃)|摄取[^,。;]{0,4}(?:增高|异常)|浓聚|高摄取|metasta|malign|avid|hypermetabolic",
+    re.I,
+)
+
+
+def _denied_in_impression(material: Material, findings: list[Frame]) -> Iterator[Defect]:
+    """The whole impression denies any abnormality, and the findings hold an unexplained lesion with uptake."""
+    concluded = [one for one in material.frames if one.part in CONCLUDING]
+    text = material.report.said("impression")
+    denial = GLOBAL.search(text)
+    if (
+        denial is None
+        or any(one.abnormal for one in concluded)
+        or re.search(r"余|其余|其他|结节|病灶|考虑|可能|退行|炎|良性|术后|残留", text)
+    ):
+        return
+    strong = [
+        f
+        for f in findings
+        if f.abnormal
+        and f.uptake
+        and not f.benign
+        and not f.rest
+        and not f.past
+        and f.organ.id not in ("heart", "myocardial_wall", "brain", "thyroid", "kidney")
+    ]
+    for part in material.report.of("impression"):
+        at = material.report.plain.find(denial.group().strip(), part.start, part.end)
+        if strong and at >= 0:
+            yield defect(
+                material,
+                "NEGATION_CONTRADICTION",
+                strong[0].words,
+                Span(start=at, end=at + len(denial.group().strip())),
+                en="a lesion in the findings, none in the impression",
+                zh="所见有病灶，结论为未见异常",
+            )
+            return
+
+
+GENERIC = frozenset(
+    (
+        "node",
+        "bone",
+        "abdominal_wall",
+        "pelvis",
+        "marrow",
+        "peritoneum",
+        "aorta",
+        "bronchus",
+        "heart",
+        "myocardial_wall",
+        "pelvic_bone",
+        "thymus",
+        "arm",
+        "biliary",
+        "station",
+    )
+)
+COLLECTIVE = re.compile(r"多发|全身|广泛|上述|以上|诸|各|弥漫|multiple|diffuse|above", re.I)
+
+
+@check
+def only_in_impression(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A specific organ with a disease in the impression that findings, history and comparison never name."""
+    if not material.report.of("findings") or len(material.report.said("findings").strip()) < 30:
+        return
+    before = [one for one in material.frames if one.part not in CONCLUDING]
+    families = {f.organ.family for f in before} | {wide for f in before for wide in covers().get(f.organ.id, ())}
+    specific = {f.organ.family for f in before if not f.rest}
+    for one in _concluded(material):
+        if (
+            not one.abnormal
+            or one.past
+            or one.rest
+            or one.compared
+            or one.organ.id in GENERIC
+            or not DISEASE_OR_LESION.search(material.report.plain[one.words.start : one.words.end])
+        ):
+            continue
+        if one.organ.family in specific or (one.organ.family in families and not _bone(one)) or _told(material, one):
+            continue
+        if any(f.organ.id == "node" and not f.normal for f in before) and one.organ.node:
+            continue
+        yield defect(
+            material, "IMPRESSION_NOT_IN_FINDINGS", one.words, en="the findings do not name this site", zh="所见未提及该部位"
+        )
+
+
+DISEASE_OR_LESION = re.compile(
+    r"癌|恶性|转移|淋巴瘤|肿瘤|瘤|占位|结节|肿块|病灶|灶|浓聚|摄取|代谢|破坏|肿大|浸润|侵犯|受累|积液|metasta|malign|lesion|nodule|mass|uptake",
+    re.I,
+)
+
+
+def _bone(one: Frame) -> bool:
+    """Of a bone the findings must name the region or speak of bone without 余."""
+    return one.organ.family in covers()["bone"]
+
+
+def _told(material: Material, one: Frame) -> bool:
+    """The word of the organ stands somewhere before the impression, whatever frame it made."""
+    words = material.report.plain[one.span.start : one.span.end]
+    core = re.sub(r"[左右双两侧叶脏部区第\d\s前后]|淋巴结|多发", "", words)
+    before = material.report.said("header", "clinical", "technique", "comparison", "findings")
+    return (len(core) > 0 and core in before) or bool(
+        re.search(r"上述|以上", material.report.plain[one.words.start : one.words.end])
+    )
+
+
+@check
+def only_in_findings(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A lesion with uptake in the findings, unexplained there, whose organ the impression does not name in any way."""
+    if not material.report.has("impression"):
+        return
+    concluded = [one for one in material.frames if one.part in CONCLUDING]
+    text = material.report.said(*CONCLUDING)
+    families = {one.organ.family for one in concluded} | {wide for one in concluded for wide in covers().get(one.organ.id, ())}
+    for f in _described(material):
+        said = material.report.plain[f.words.start : f.words.end]
+        if (
+            not (f.abnormal and f.uptake and (f.suvs or STRONG.search(said)))
+            or f.benign
+            or f.rest
+            or f.past
+            or f.compared
+            or f.uncertain
+            or not _weighty(f)
+        ):
+            continue
+        if (
+            f.organ.family in families
+            or f.organ.id in GENERIC
+            or f.organ.id in PHYSIOLOGICAL
+            or any(one.levels and f.levels and set(one.levels) & set(f.levels) for one in concluded)
+        ):
+            continue
+        if (
+            (f.organ.node and re.search(r"淋巴结|node", text, re.I))
+            or (COLLECTIVE_BONE.search(text) and _bone(f))
+            or re.search(r"上述|以上|所见(?:病灶|部位)|多发(?:转移|病灶|代谢|异常)|全身多发|广泛|炎|生理", text)
+        ):
+            continue
+        if material.exam.type in ("RENAL", "THYROID") or _named_in(material, f, text):
+            continue
+        yield defect(material, "FINDING_NOT_IN_IMPRESSION", f.words, en="the impression does not mention it", zh="结论未提及")
+
+
+STRONG = re.compile(
+    r"高摄取|高代谢|高表达|(?:摄取|代谢|浓聚|放射性)[^,。;]{0,4}(?:明显|显著)?(?:增高|升高|活跃|浓聚|增强)|明显(?:摄取|浓聚)|异常浓聚|hypermetabolic|avid|intense",
+    re.I,
+)
+COLLECTIVE_BONE = re.compile(r"(?:多发|全身|广泛|诸)[^,。;]{0,4}骨|骨(?:多发|转移)|bone metast|skeletal metast", re.I)
+PHYSIOLOGICAL = frozenset(
+    (
+        "brain",
+        "heart",
+        "myocardial_wall",
+        "kidney",
+        "ureter",
+        "bladder",
+        "bowel",
+        "stomach",
+        "tonsil",
+        "larynx",
+        "salivary",
+        "parotid",
+        "submandibular",
+        "uterus",
+        "ovary",
+        "testis",
+        "spleen",
+        "sinus",
+        "arm",
+        "leg",
+        "humerus",
+        "marrow",
+        "orbit",
+        "thymus",
+        "aorta",
+    )
+)
+
+
+def _weighty(f: Frame) -> bool:
+    return bool(f.sizes) or not f.suvs or max(f.suvs) >= SUV_WORTH_A_WORD
+
+
+SUV_WORTH_A_WORD = 2.5  # below it, a finding without a size is often left out of the impression on purpose
+
+
+def _named_in(material: Material, f: Frame, text: str) -> bool:
+    core = re.sub(r"[左右双两侧叶脏部区第\d\s前后]|淋巴结|多发", "", material.report.plain[f.span.start : f.span.end])
+    return bool(core) and (core in text or core[:2] in text)
+
+
+OTHER_SEX = {"M": "F", "F": "M"}
+
+
+@check
+def sex_organ(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """An organ of the other sex anywhere in history, findings or impression (not of the family, not as a laboratory marker)."""
+    sex, span = stated_sex(material, elements)
+    if not sex:
+        return
+    for one in material.frames:
+        if (
+            one.organ.sex == OTHER_SEX[sex]
+            and not one.family_history
+            and not re.search(r"特异|PSA|家属|丈夫|妻子", material.report.plain[one.span.start : one.words.end][:12])
+        ):
+            yield defect(
+                material, "SEX_ORGAN", *([span] if span else []), one.span, en="not of the stated sex", zh="与所示性别不符"
+            )
+            return
+
+
+def stated_sex(material: Material, elements: Elements) -> tuple[str, Span | None]:
+    """M or F as the header says, and where; "" where it says neither or both."""
+    own = elements.get("sex")
+    if own is not None and own.evidence:
+        first = own.evidence[0]
+        words = material.report.plain[first.start : first.end + 1]
+        male, female = (
+            bool(re.search(r"男|(?<!fe)male|\bM\b", words, re.I | re.A)),
+            bool(re.search(r"女|female|\bF\b", words, re.I | re.A)),
+        )
+        if male != female:
+            return ("M" if male else "F"), Span(start=first.start, end=first.end)
+    return material.header.get("sex", "")[:1].upper(), None
+
+
+REMOVED = re.compile(
+    r"(?P<side>左|右|双)?侧?(?P<organ>子宫|卵巢|附件|前列腺|脾脏?|胆囊|肾脏?|甲状腺|胃|膀胱|乳房|乳腺|乳|睾丸|肾上腺)(?P<what>[^,。;、肿]{0,12}?)(?P<how>全切(?:除)?|根治(?:性)?(?:切除)?术?后|根治术|摘除|切除术?后|(?<!部分)切除|缺如|改良根治)"
+)
+PARTIAL = re.compile(
+    r"部分|次全|大部|囊肿|肌瘤|结节|息肉|电切|保[乳留肾]|楔形|去顶|病损|腺瘤|腺叶|区段|肿物|占位|单侧|一侧|癌(?!.{0,6}(?:根治|全切))|近端|远端|剔除"
+)
+LOOKS_NORMAL = re.compile(
+    r"(?:大小|形态|位置|密度|轮廓|显影|摄取|实质|结构)[^,。;]{0,10}(?:正常|良好|清晰|未见(?:明显)?异常|如常|自然|均匀)|未见(?:明显)?(?:异常|占位)|不大|生理性摄取|无(?:明显)?(?:异常|增大)|充盈(?:良好|可)"
+)
+NAMED_ORGANS = {"子宫": "uterus", "卵巢": "ovary", "附件": "ovary", "前列腺": "prostate", "脾": "spleen", "脾脏": "spleen", "胆囊": "biliary", "肾": "kidney", "肾脏": "kidney",
+                "甲状腺": "thyroid", "胃": "stomach", "膀胱": "bladder", "乳房": "breast", "乳腺": "breast", "乳": "breast", "睾丸": "testis", "肾上腺": "adrenal"}  # fmt: skip
+WHOLE_ONLY = {"胃": "全", "甲状腺": "全切", "膀胱": "全切|根治"}
+
+
+@check
+def removed_organ(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """An organ that was taken out wholly, and is then described as normal."""
+    seen: set[str] = set()
+    for found in REMOVED.finditer(material.report.plain):
+        word, side = found.group("organ"), {"左": LEFT, "右": RIGHT}.get(found.group("side") or "", "")
+        left, right = context.clause_around(material.report.plain, found.start(), found.end())
+        whole = WHOLE_ONLY.get(word)
+        if (
+            PARTIAL.search(found.group("what"))
+            or (whole and not re.search(whole, material.report.plain[left:right]))
+            or context.FAMILY.search(material.report.plain[left:right])
+        ):
+            continue
+        if word in ("肾", "肾脏", "肾上腺", "乳", "乳房", "乳腺", "睾丸", "卵巢") and not found.group("side"):
+            continue
+        span = Span(start=found.start(), end=found.end())
+        for f in material.frames:
+            if (
+                f.organ.id == NAMED_ORGANS[word]
+                and f.part in ("findings", "impression")
+                and f.span.start > found.end()
+                and NAMED_ORGANS[word] + side not in seen
+                and _intact(material, f, side)
+            ):
+                seen.add(NAMED_ORGANS[word] + side)
+                yield defect(
+                    material, "REMOVED_ORGAN", span, f.words, en="described as if it were there", zh="切除后仍描述为正常"
+                )
+
+
+def _intact(material: Material, f: Frame, side: str) -> bool:
+    if (side and f.side not in (side, "B")) or f.rest:
+        return False
+    said = material.report.plain[f.words.start : f.words.end]
+    after = material.report.plain[f.span.end : f.span.end + 2]
+    return (
+        bool(LOOKS_NORMAL.search(said))
+        and not re.match(r"[床区术窝癌]", after)
+        and not re.search(r"术后|切除|缺如|残[端胃]|术区|未见(?:确切)?显示|未显影|吻合|复发|移植", said)
+    )

@@ -1,0 +1,307 @@
+"""Elements that a pattern alone does not decide: names, dates, clock times, comparison, lesions, the impression, critical findings."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from photopeak.report_review import context
+from photopeak.report_review.elements import (
+    APPLIES,
+    READERS,
+    ElementRule,
+    Found,
+    Material,
+    Reader,
+    by_patterns,
+    filled,
+    hits,
+    parts_to_read,
+)
+from photopeak.report_review.sections import BEFORE_FINDINGS, Span
+
+
+@cache
+def rule_book() -> Mapping[str, Any]:
+    """packs/rules.toml: words and windows of the checks."""
+    return tomllib.loads((resources.files("photopeak.report_review") / "packs" / "rules.toml").read_text("utf-8"))
+
+
+def _reader(run: Reader) -> Reader:
+    READERS[run.__name__] = run
+    return run
+
+
+def _applies(run: Callable[[Material], bool]) -> Callable[[Material], bool]:
+    APPLIES[run.__name__] = run
+    return run
+
+
+PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{0,3}|[*xX某○]{2,3}|[A-Z][A-Za-z.'-]+(?:[ ,]+[A-Z][A-Za-z.'-]*){0,3}"
+NO_NAME = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
+NAMED = re.compile(
+    rf"(?P<label>(?:患者|病人|患儿|受检者)?(?:姓\s*名|名字)|患者|病人|患儿|受检者|(?:patient(?:'s)?\s*)?name|patient)\s*[\]:|/ ]+\s*{NO_NAME}(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    re.I | re.M | re.A,
+)
+UNLABELLED = re.compile(
+    rf"(?:^|[|/\]]|\s)(?:门诊|住院|急诊|体检)?\s*{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
+    re.M | re.A,
+)
+
+
+def patient_name(report_text: str, places: tuple[tuple[int, int], ...]) -> re.Match[str] | None:
+    """The patient's name, by its label or by the sex and age that follow it (group `name`, and `label` where there is one)."""
+    for pattern in (NAMED, UNLABELLED):
+        for start, end in places:
+            for found in pattern.finditer(report_text, start, end):
+                if not re.search(r"医院|科$|报告|显像|检查|中心|男|女$", found.group("name")):
+                    return found
+    return None
+
+
+@_reader
+def _patient_name(material: Material, rule: ElementRule) -> Found:
+    """The evidence is the label or the first character: the name itself stays out of every result."""
+    places = tuple((part.start, part.end) for part in material.report.of("header", "clinical"))
+    found = patient_name(material.report.plain, places)
+    if found is None:
+        return "absent", ()
+    if found.groupdict().get("label"):
+        return "present", (Span(start=found.start("label"), end=found.end("label")),)
+    return "present", (Span(start=found.start("name"), end=found.start("name") + 1),)
+
+
+READERS["patient_name"] = READERS.pop("_patient_name")
+
+DATE = filled("{date}")
+FULL_DATE = r"(?:(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
+EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|date of (?:exam(?:ination)?|study|scan))"
+REPORT_LABEL = (
+    r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|date of report)"
+)
+WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
+EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE})", re.I | re.A)
+REPORT_DATE = re.compile(
+    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])", re.I | re.A
+)
+MONTH_DAY = r"(?:\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
+EXAM_PARTIAL = re.compile(rf"{EXAM_LABEL}{WHEN}{MONTH_DAY}|{EXAM_LABEL}(?:日期|时间)\s*[:|]\s*{MONTH_DAY}", re.I | re.A)
+REPORT_PARTIAL = re.compile(rf"{REPORT_LABEL}{WHEN}{MONTH_DAY}", re.I | re.A)
+OTHER_DATE = re.compile(
+    rf"(?:出生|生日|DOB|born|birth|申请|登记|送检|打印|报告|审核|签发|术|确诊|末次|report|signed|verified|request)[^\n,;。\d]{{0,8}}{DATE}",
+    re.I | re.A,
+)
+
+
+def _dates(material: Material, pattern: re.Pattern[str], *kinds: str) -> Iterator[Span]:
+    for part in material.report.of(*kinds):
+        for found in pattern.finditer(material.report.plain, part.start, part.end):
+            yield Span(start=found.start(), end=found.end())
+
+
+def exam_date(material: Material) -> Span | None:
+    """Where the date of the examination stands: labelled, else the first date of the header that no other label claims."""
+    for span in _dates(material, EXAM_DATE, "header", "technique", "limits", "signature"):
+        return span
+    claimed = [(s.start, s.end) for s in _dates(material, OTHER_DATE, "header")]
+    for span in _dates(material, ANY_DATE, "header"):
+        if not any(start <= span.start < end for start, end in claimed):
+            return span
+    return None
+
+
+def report_date(material: Material) -> Span | None:
+    """Where the date of the report stands: labelled, else a date beside the signature, else the second bare date of the header."""
+    for span in _dates(material, REPORT_DATE, "header", "signature", "limits", "advice", "impression"):
+        return span
+    for span in _dates(material, ANY_DATE, "signature"):
+        return span
+    return None
+
+
+@_reader
+def _exam_date(material: Material, rule: ElementRule) -> Found:
+    found = exam_date(material)
+    if found:
+        return "present", (found,)
+    vague = next(_dates(material, EXAM_PARTIAL, "header", "technique"), None)
+    return ("partial", (vague,)) if vague else ("absent", ())
+
+
+@_reader
+def _report_date(material: Material, rule: ElementRule) -> Found:
+    found = report_date(material)
+    if found:
+        return "present", (found,)
+    vague = next(_dates(material, REPORT_PARTIAL, "header", "signature"), None)
+    if vague is None:
+        vague = next(_dates(material, re.compile(MONTH_DAY), "signature"), None)
+    return ("partial", (vague,)) if vague else ("absent", ())
+
+
+READERS["exam_date"] = READERS.pop("_exam_date")
+READERS["report_date"] = READERS.pop("_report_date")
+
+CLOCK = r"(?<!\d)([01]?\d|2[0-3])[:时](?:\s*)([0-5]\d)"
+INJECTED_AT = re.compile(
+    rf"(?:注射|注药|给药|静注|推注|注入|injected|injection|administered)(?:时间|时刻|于|at|time)?[^。;\n\d]{{0,8}}{CLOCK}|{CLOCK}\s*(?:静脉)?(?:注射|注药|给药|静注|推注|注入)",
+    re.I | re.A,
+)
+SCANNED_AT = re.compile(
+    rf"(?:采集|扫描|显像|开始|成像|检查|scan(?:ned|ning)?|acqui\w+|imag(?:ed|ing))(?:开始|时间|时刻|于|at|started|time)*[^。;\n\d]{{0,8}}{CLOCK}|{CLOCK}\s*(?:开始)?(?:采集|扫描|显像|成像)",
+    re.I | re.A,
+)
+
+
+def clock_minutes(material: Material, pattern: re.Pattern[str]) -> tuple[int, Span] | None:
+    """A stated time of day in minutes, and where it stands, in the technique or header."""
+    for part in material.report.of("technique", "header", "clinical"):
+        for found in pattern.finditer(material.report.plain, part.start, part.end):
+            hour, minute = (int(value) for value in found.groups() if value is not None)
+            if not ANY_DATE.search(material.report.plain, max(part.start, found.start() - 2), found.end()):
+                return hour * 60 + minute, Span(start=found.start(), end=found.end())
+    return None
+
+
+@_reader
+def uptake_time(material: Material, rule: ElementRule) -> Found:
+    status, spans = by_patterns(material, rule)
+    if status == "present":
+        return status, spans
+    if material.exam.type == "I131_WBS":  # the dose is told with the history
+        everywhere = [(part.start, part.end) for part in material.report.of("clinical", "findings")]
+        later = next(hits(material, rule, rule.present, everywhere), None)
+        if later:
+            return "present", (later,)
+    injected, scanned = clock_minutes(material, INJECTED_AT), clock_minutes(material, SCANNED_AT)
+    if injected and scanned:
+        return "present", (injected[1], scanned[1])
+    return status, spans
+
+
+CONTRAST = re.compile(r"对比剂|造影剂|增强|平扫|contrast|unenhanced", re.I | re.A)
+
+
+@_reader
+def ct_technique(material: Material, rule: ElementRule) -> Found:
+    status, spans = by_patterns(material, rule)
+    said = any(CONTRAST.search(material.report.plain, start, end) for start, end in parts_to_read(material, rule))
+    return ("partial", spans) if status == "present" and not said else (status, spans)
+
+
+@_reader
+def comparison(material: Material, rule: ElementRule) -> Found:
+    own = [
+        part
+        for part in material.report.of("comparison")
+        if part.heading and material.report.plain[part.start : part.end].strip(" \n.。-_|")
+    ]
+    if own:
+        return "present", (Span(start=own[0].start, end=own[0].end),)
+    return by_patterns(material, rule)
+
+
+HEIGHT = re.compile(
+    r"(?:身高|\bheight|\bHt\b)\s*[:(]?\s*(?:cm\)?)?\s*[:|]?\s*\d|(?<![\d.])1[0-9]\d(?:\.\d)?\s*(?:cm|厘米|公分)(?=[\s,、;/()]*(?:体重)?[\s:]*\d{2,3}(?:\.\d+)?\s*(?:kg|公斤|千克))|(?<![\d.])1\.\d{1,2}\s*(?:m|米)(?![a-z])",
+    re.I | re.A,
+)
+WEIGHT = re.compile(
+    r"(?:体重|\bweight|\bWt\b|\bBW\b)\s*[:(]?\s*(?:kg\)?)?\s*[:|]?\s*(?:约|为)?\s*\d|(?<![\d./])\d{1,3}(?:\.\d+)?\s*(?:kg|公斤|千克)(?!\s*[/·])",
+    re.I | re.A,
+)
+
+
+@_reader
+def height_weight(material: Material, rule: ElementRule) -> Found:
+    places = parts_to_read(material, rule)
+    found = [
+        next((one for start, end in places for one in pattern.finditer(material.report.plain, start, end)), None)
+        for pattern in (HEIGHT, WEIGHT)
+    ]
+    spans = tuple(Span(start=one.start(), end=one.end()) for one in found if one)
+    if len(spans) == 2:
+        return "present", spans
+    return ("partial", spans) if spans else ("absent", ())
+
+
+@_reader
+def lesion_location(material: Material, rule: ElementRule) -> Found:
+    spans = tuple(one.span for one in material.lesions)
+    return ("present", spans[:3]) if spans else ("absent", ())
+
+
+@_reader
+def impression(material: Material, rule: ElementRule) -> Found:
+    for part in material.report.of("impression"):
+        if material.report.plain[part.start : part.end].strip(" \n.。:_-|"):
+            return (
+                ("present", (part.heading,))
+                if part.heading
+                else ("partial", (Span(start=part.start, end=min(part.start + 20, part.end)),))
+            )
+    return "absent", ()
+
+
+@_reader
+def answers_question(material: Material, rule: ElementRule) -> Found:
+    return by_patterns(material, rule)
+
+
+@cache
+def _critical() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    book = rule_book()["critical"]
+    return re.compile(book["words"], re.I | re.A), re.compile(book["excluded"], re.I | re.A)
+
+
+def critical_findings(material: Material) -> tuple[Span, ...]:
+    """Affirmed findings of this examination that ask for a call."""
+    words, excluded = _critical()
+    found = []
+    for part in material.report.of("findings", "impression"):
+        for one in words.finditer(material.report.plain, part.start, part.end):
+            left, right = context.clause_around(material.report.plain, one.start(), one.end())
+            clause = material.report.plain[left:right]
+            if not context.denied(clause, one.start() - left) and not excluded.search(clause):
+                found.append(Span(start=one.start(), end=one.end()))
+    return tuple(found)
+
+
+@_applies
+def hybrid(material: Material) -> bool:
+    return material.exam.hybrid
+
+
+@_applies
+def lesion(material: Material) -> bool:
+    return bool(material.lesions)
+
+
+@_applies
+def hybrid_lesion(material: Material) -> bool:
+    return material.exam.hybrid and bool(material.lesions)
+
+
+APPLIES["uptake_time"] = lambda material: material.exam.type != "RENAL"
+APPLIES["range"] = lambda material: material.exam.type not in ("MPI", "RENAL", "THYROID")
+APPLIES["critical"] = lambda material: bool(critical_findings(material))
+APPLIES["diuresis"] = lambda material: True
+APPLIES["indication"] = lambda material: True
+APPLIES["gated"] = lambda material: (
+    not re.search(r"(?:非|未(?:行|做|采用)?)门控|non-?gated|ungated", material.report.plain, re.I | re.A)
+)
+LYMPHOMA = re.compile(r"淋巴瘤|霍奇金|DLBCL|lymphoma|Hodgkin", re.I | re.A)
+
+
+@_applies
+def lymphoma(material: Material) -> bool:
+    return bool(LYMPHOMA.search(material.report.said(*BEFORE_FINDINGS))) and bool(material.lesions)
+
+
+@_applies
+def response(material: Material) -> bool:
+    return bool(re.search(r"疗效|评效|response", material.report.said("clinical"), re.I | re.A))

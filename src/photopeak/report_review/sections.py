@@ -1,0 +1,284 @@
+"""The parts of a report: header, clinical, technique, comparison, findings, impression, advice, limits, signature.
+
+A heading opens a part; where there are none, each sentence goes where its words belong, and the last numbered block is the impression.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+
+from photopeak.report_review.normal import normal
+
+PARTS = ("header", "clinical", "technique", "comparison", "findings", "impression", "advice", "limits", "signature")
+CONCLUDING = ("impression", "advice")
+BEFORE_FINDINGS = ("header", "clinical", "technique", "comparison", "limits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Characters `start` to `end` (exclusive) of the text as read."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A stretch of one kind; `heading` is where its name stands, None where the words alone decided."""
+
+    kind: str
+    start: int
+    end: int
+    heading: Span | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report's text as read, its normal form (same offsets) and its parts in order."""
+
+    text: str
+
+    @cached_property
+    def plain(self) -> str:
+        return normal(self.text)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(_parts(self.plain))
+
+    def of(self, *kinds: str) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.kind in kinds)
+
+    def has(self, *kinds: str) -> bool:
+        return any(self.plain[part.start : part.end].strip() for part in self.of(*kinds))
+
+    def said(self, *kinds: str) -> str:
+        """The normal text of these parts, joined by line breaks (offsets are lost)."""
+        return "\n".join(self.plain[part.start : part.end] for part in self.of(*kinds))
+
+    def kind_at(self, position: int) -> str:
+        return next((part.kind for part in self.parts if part.start <= position < part.end), "signature")
+
+    @cached_property
+    def sentences(self) -> tuple[Span, ...]:
+        return tuple(sentences(self.plain, 0, len(self.plain)))
+
+
+SENTENCE = re.compile(r"(?:[^。;!?\n]|;(?=\s*$))+[。;!?]?")
+
+
+def sentences(plain: str, start: int, end: int) -> Iterator[Span]:
+    """Sentences between full stops, semicolons and line ends; decimal points do not part."""
+    for found in SENTENCE.finditer(plain, start, end):
+        if found.group().strip():
+            yield Span(start=found.start(), end=found.end())
+
+
+@cache
+def _headings() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    book = tomllib.loads((resources.files("photopeak.report_review") / "packs" / "headings.toml").read_text("utf-8"))
+    return tuple((kind, re.compile("(?:" + "|".join(row["words"]) + ")", re.I | re.A)) for kind, row in book.items())
+
+
+NUMBERING = r"(?:[(]?(?:\d{1,2}|[一二三四五六七八九十]{1,2})[)]?\s*[、.,):]?\s*)?"
+CLOSED = re.compile(rf"^[ ]*{NUMBERING}[\[<《#*]+\s*(?P<name>[^\[\]<>《》#*\n]{{1,18}}?)\s*[\]>》#*]+[ ]*:?", re.M)
+COLON = re.compile(
+    rf"(?:^|(?<=[。;|\]\n])|(?<=\s\s))[ ]*{NUMBERING}(?P<name>[^\s:,。;|()\[\]\n][^:,。;|\[\]\n]{{0,18}}?)\s*:", re.M
+)
+ALONE = re.compile(rf"^[ ]*{NUMBERING}(?P<name>[^\s:,。;|\[\]\n][^:,。;|\[\]\n]{{0,22}}?)[ ]*$", re.M)
+CELL = re.compile(r"\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]{8,})")
+BARE = re.compile(
+    r"^[ ]*(?P<name>提示|印象|结论|所见|意见|诊断意见|影像所见|检查所见|方法|病史|临床|适应[症证]|技术)[ ]+(?=\S)", re.M
+)
+
+
+def _named(name: str) -> list[str]:
+    plain = name.strip().replace(" ", "") if re.search(r"[\u4e00-\u9fff]", name) else name.strip()
+    return [kind for kind, pattern in _headings() if pattern.fullmatch(plain)]
+
+
+def _found(plain: str) -> list[tuple[int, int, list[str]]]:
+    """Headings as (start, end of the heading, kinds it may open), in order of the text."""
+    rows: dict[int, tuple[int, list[str]]] = {}
+    for pattern in (CLOSED, COLON, ALONE, BARE, CELL):
+        for found in pattern.finditer(plain):
+            kinds = _named(found.group("name"))
+            if kinds and found.start("name") not in rows:
+                rows[found.start("name")] = (found.end(), kinds)
+    return [(_opening(plain, start), end, kinds) for start, (end, kinds) in sorted(rows.items())]
+
+
+def _opening(plain: str, name: int) -> int:
+    """Where a heading begins: its bracket and number belong to it."""
+    before = re.search(rf"[ ]*{NUMBERING}[\[<《#*|]*\s*$", plain[max(0, name - 12) : name])
+    return max(0, name - 12) + before.start() if before else name
+
+
+def _chosen(rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
+    """Which part a heading of two meanings opens: 诊断 before the findings is clinical, after them the impression."""
+    described = any("findings" in kinds for _, _, kinds in rows)
+    seen = False
+    for start, end, kinds in rows:
+        kind = kinds[0]
+        if "findings" in kinds:
+            kind, seen = "findings", True
+        elif "impression" in kinds and (seen or not described or kinds == ["impression"]):
+            kind = "impression"
+        if kind == "impression" and kinds != ["impression"] and not seen and described:
+            kind = "clinical"
+        yield start, end, kind
+
+
+def _lines_of_method(plain: str, part: Part) -> Iterator[Part]:
+    """A clinical part whose later lines tell how the study was made, without a heading of their own."""
+    lines = list(re.finditer(r"[^\n]+", plain[part.start : part.end]))
+    cut = next((line.start() for line in lines[1:] if len(set(METHOD_WORDS.findall(line.group()))) >= 2), None)
+    if part.kind != "clinical" or cut is None:
+        yield part
+        return
+    yield Part(kind="clinical", start=part.start, end=part.start + cut, heading=part.heading)
+    yield Part(kind="technique", start=part.start + cut, end=part.end)
+
+
+def _clinical_diagnosis(plain: str, start: int, end: int) -> bool:
+    return bool(re.match(r"(?:诊断|考虑|提示|diagnosis)", plain[start:end], re.I | re.A))
+
+
+def _parts(plain: str) -> Iterator[Part]:
+    rows = [row for row in _chosen(_found(plain)) if not _in_header(plain, row)]
+    rows = _settled(plain, rows)
+    first = rows[0][0] if rows else len(plain)
+    opened = list(_unnamed(plain, 0, first, rows))
+    for number, (start, end, kind) in enumerate(rows):
+        stop = rows[number + 1][0] if number + 1 < len(rows) else len(plain)
+        heading = Span(start=start, end=end)
+        for part in _closing(plain, Part(kind=kind, start=end, end=stop, heading=heading)):
+            opened += _lines_of_method(plain, part) if kind == "clinical" else (part,)
+    yield from opened if any(p.kind == "impression" for p in opened) else _concluded(plain, opened)
+
+
+def _in_header(plain: str, row: tuple[int, int, str]) -> bool:
+    """检查:2025-06-20, 报告:2025-06-21, 诊断医师: name a date or a person, and open no part."""
+    start, end, kind = row
+    rest = plain[end : end + 24].lstrip(" |")
+    if kind in ("findings", "technique", "signature") and re.match(r"\d{2,4}\s*[-./年]\s*\d{1,2}", rest):
+        return True
+    return kind == "technique" and plain[start:end].startswith("显像") and rest[:1].isdigit() and "号" in plain[start:end]
+
+
+def _settled(plain: str, rows: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """A signature ends the report only after the findings; 诊断 and 提示 before any findings are clinical."""
+    described = next((start for start, _, kind in rows if kind == "findings"), None)
+    kept = []
+    for number, (start, end, kind) in enumerate(rows):
+        if kind == "signature" and not any(one[2] in ("impression", "findings") for one in rows[:number]):
+            continue
+        if kind == "impression" and described is not None and start < described and _clinical_diagnosis(plain, start, end):
+            kind = "clinical"
+        kept.append((start, end, kind))
+    return kept
+
+
+SIGNED = re.compile(
+    r"(?:^|(?<=[。;\n])|(?<=\s\s))[ ]*[(]?(?:电子签名|(?:报告|诊断|审核|审签|初[稿诊步写]|书写|撰写|记录|复核|主治|阅片|检查|拟稿)?(?:医师|医生|人员|人|者|技师)?(?:签[名字])?|签[名字]|上级|审)\s*[: /|]\s*"
+    r"[\u4e00-\u9fffA-Za-z*·.]{1,12}?\s*(?:[;,/|。)]|$|\s{1,}|\d)",
+    re.M,
+)
+SIGNS = re.compile(
+    r"报告|诊断医|审|签|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D", re.I | re.A
+)
+
+
+def _closing(plain: str, part: Part) -> Iterator[Part]:
+    """The last part, with the signature lines at its end as a part of their own."""
+    if part.end < len(plain) or part.kind == "signature":
+        yield part
+        return
+    body = plain[part.start : part.end].rstrip()
+    cut = len(body)
+    for line in reversed(list(re.finditer(r"[^\n]+", body))):
+        words = line.group().strip()
+        if len(words) < 70 and SIGNS.search(words) and not re.search(r"建议|转移|摄取|代谢|未见|考虑|结合", words):
+            cut = line.start()
+        elif (
+            re.fullmatch(r"[\d\s年月日:./-]{6,24}|[\u4e00-\u9fff·*]{2,4}(?:\s*[/ ]\s*[\u4e00-\u9fff·*]{2,4})?", words)
+            or not words
+        ):
+            cut = line.start() if line.start() > 0 else cut
+        else:
+            break
+    yield Part(kind=part.kind, start=part.start, end=part.start + cut, heading=part.heading)
+    if part.start + cut < part.end:
+        yield Part(kind="signature", start=part.start + cut, end=part.end)
+
+
+HISTORY_WORDS = re.compile(
+    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|history of|status post|evaluate|staging",
+    re.I | re.A,
+)
+METHOD_WORDS = re.compile(
+    r"注射|静注|静脉|MBq|mCi|GBq|kV|采集|空腹|禁食|扫描|床位|显像剂|示踪|血糖|口服\s*\d*131I|准直|injected|intravenous|fasting|uptake time",
+    re.I | re.A,
+)
+FINDING_WORDS = re.compile(
+    r"未见|可见|[^发]见|摄取|浓聚|代谢|SUV|结节|肿大|显影|形态|正常|稀疏|缺损|LVEF|分肾|uptake|hypermetabolic|unremarkable",
+    re.I | re.A,
+)
+HEADER_WORDS = re.compile(
+    r"姓名|性别|年龄|住院号|门诊号|检查号|病历号|病案号|登记号|影像号|科室|检查日期|报告日期|检查时间|报告时间|医院|申请|No\.|Name|Patient|床号|ID|男|女"
+)
+
+
+def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]]) -> Iterator[Part]:
+    """What stands before the first heading: header lines, then sentences by their words, never going back."""
+    order = ("header", "clinical", "technique", "findings")
+    allowed = 4 if not any(kind == "findings" for _, _, kind in rows) else 3
+    at, opened = 0, start
+    for sentence in sentences(plain, start, end):
+        words = plain[sentence.start : sentence.end]
+        step = max(at, _step(words, at, first=sentence.start == 0 or "\n" not in plain[: sentence.start].strip()))
+        step = min(step, allowed - 1)
+        if step != at:
+            if sentence.start > opened:
+                yield Part(kind=order[at], start=opened, end=sentence.start)
+            at, opened = step, sentence.start
+    if end > opened:
+        yield from _closing(plain, Part(kind=order[at], start=opened, end=end))
+
+
+def _step(words: str, at: int, *, first: bool) -> int:
+    if at == 0 and (first or len(HEADER_WORDS.findall(words)) >= 2 or len(words.strip()) < 8):
+        return 0
+    method, finding, history = METHOD_WORDS.search(words), FINDING_WORDS.search(words), HISTORY_WORDS.search(words)
+    if method and not re.search(r"SUV|代谢增高|未见", words):
+        return 2
+    if history and at < 2 and not re.search(r"SUV|代谢[增高]|摄取[增高]|浓聚", words):
+        return 1
+    if finding:
+        return 3
+    return at
+
+
+CONCLUDES = re.compile(r"^[ ]*(?:综上|总之|考虑|提示|印象|结论|诊断|小结|以上|上述)", re.M)
+NUMBERED = re.compile(r"^[ ]*[(]?(?:1|一)\s*[、.)]", re.M)
+
+
+def _concluded(plain: str, parts: list[Part]) -> Iterator[Part]:
+    """Where no heading names the impression: from 综上/考虑/提示 at a line's start, else the last numbered block of the findings."""
+    for part in parts:
+        if part.kind != "findings":
+            yield part
+            continue
+        body = plain[part.start : part.end]
+        found = list(CONCLUDES.finditer(body)) or list(NUMBERED.finditer(body))
+        if not found or not body[: found[-1].start()].strip():
+            yield part
+            continue
+        cut = part.start + found[-1].start()
+        yield Part(kind="findings", start=part.start, end=cut, heading=part.heading)
+        yield Part(kind="impression", start=cut, end=part.end)
