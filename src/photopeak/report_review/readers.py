@@ -87,7 +87,8 @@ REPORT_LABEL = (
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])", re.I | re.A
+    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
+    re.I | re.A,
 )
 MONTH_DAY = r"(?:\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
 EXAM_PARTIAL = re.compile(rf"{EXAM_LABEL}{WHEN}{MONTH_DAY}|{EXAM_LABEL}(?:日期|时间)\s*[:|]\s*{MONTH_DAY}", re.I | re.A)
