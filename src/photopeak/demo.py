@@ -12,12 +12,26 @@ from pydicom import dcmread
 
 from photopeak.check import Checked, Progress, check
 from photopeak.criterion import parse_criteria
+from photopeak.evidence import Subject
 from photopeak.facts import load_facts
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 
 RATIO, BACKGROUND_BQ_PER_ML = 10.0, 2000.0
 MISCALIBRATED = 0.78
+
+
+def _device(model: str, serial: str) -> Subject:
+    """A made-up device."""
+    maker, _, name = model.partition(" ")
+    return Subject(manufacturer=maker, model=name, station="DEMO", serial=serial, software="demo")
+
+
+CAMERAS = {"camera_good": _device("Meridian NM-640", "20417"), "camera_dead_tube": _device("Meridian NM-640", "20418")}
+SCANNERS = {
+    "pet_good": (_device("Lumen PC-128", "L8-0093"), 13, 1.0),
+    "pet_wrong_calibration": (_device("Lumen PC-64", "L6-0021"), 14, MISCALIBRATED),
+}
 
 SPECIFICATION = """# A made-up manufacturer's specification, for the demonstration only.
 standard = "示例厂家指标（虚构） / example specification (made up)"
@@ -50,19 +64,22 @@ unit = "%"
 def make_sample(folder: Path, progress: Callable[[str], None] = lambda name: None) -> Path:
     """Write the sample folder: images, FACTS.toml with what headers do not hold, the made-up specification."""
     progress("camera_good")
-    flood_files(folder / "camera_good", seed=11, counts=60e6, field_rows_mm=387.0, field_columns_mm=533.0)
+    good, dead_tube = CAMERAS.values()
+    flood_files(folder / "camera_good", good, seed=11, counts=60e6, field_rows_mm=387.0, field_columns_mm=533.0)
     progress("camera_dead_tube")
-    flood_files(folder / "camera_dead_tube", seed=12, counts=60e6, tube_depth_percent=30.0, tube_detector=2)
+    flood_files(folder / "camera_dead_tube", dead_tube, seed=12, counts=60e6, tube_depth_percent=30.0, tube_detector=2)
     facts = []
-    for name, seed, calibration in (("pet_good", 13, 1.0), ("pet_wrong_calibration", 14, MISCALIBRATED)):
+    for name, (about, seed, calibration) in SCANNERS.items():
         progress(name)
         written = iec_body_files(
             folder / name,
+            about,
             seed=seed,
             ratio=RATIO,
             background_bq_per_ml=BACKGROUND_BQ_PER_ML,
             fwhm_mm=5.5,
             noise_percent=5.0,
+            lung_fraction=0.1,
             rotation_deg=10.0 * (seed - 13),
             calibration=calibration,
         )

@@ -208,8 +208,8 @@ def _truth(camera: Camera, expectation: Floats, counts: float, dead: Sequence[in
     }
 
 
-def write(folder: Path, phantom: FloodPhantom, *, seed: int = 0) -> tuple[Path, Path]:
-    """Write flood.dcm (one frame a detector; a rectangular UFOV stands in the header) and truth.json."""
+def write(folder: Path, phantom: FloodPhantom, about: Subject | None = None, *, seed: int = 0) -> tuple[Path, Path]:
+    """Write flood.dcm of the device `about` (one frame a detector; a rectangular UFOV stands in the header) and truth.json."""
     folder.mkdir(parents=True, exist_ok=True)
     camera = phantom.camera
     image, truth = folder / "flood.dcm", folder / "truth.json"
@@ -219,7 +219,7 @@ def write(folder: Path, phantom: FloodPhantom, *, seed: int = 0) -> tuple[Path, 
         pixel_mm=(camera.pixel_mm, camera.pixel_mm),
         detectors=list(range(1, len(phantom.counts) + 1)),
         field_of_view_mm=phantom.ufov_mm if camera.shape == "rectangle" else None,
-        about=Subject(manufacturer="Photopeak", model="Flood phantom", station="PHANTOM", serial=str(seed)),
+        about=about or Subject(manufacturer="Photopeak", model="Flood phantom", station="PHANTOM", serial=str(seed)),
         series_description="Flood phantom",
         seed=seed,
     )
@@ -229,6 +229,7 @@ def write(folder: Path, phantom: FloodPhantom, *, seed: int = 0) -> tuple[Path, 
 
 def flood_files(
     out: Path,
+    about: Subject | None = None,
     *,
     seed: int = 0,
     matrix: Annotated[int, Words("rows and columns", "矩阵大小")] = 256,
@@ -271,4 +272,4 @@ def flood_files(
         seed=seed,
     )
     dead = () if dead_detector is None else (dead_detector,)
-    return write(out, flood(camera, counts=counts, detectors=detectors, dead=dead, seed=seed, noise=noise), seed=seed)
+    return write(out, flood(camera, counts=counts, detectors=detectors, dead=dead, seed=seed, noise=noise), about, seed=seed)

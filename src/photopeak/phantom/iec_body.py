@@ -229,6 +229,7 @@ def noisy(
 
 def iec_body_files(
     out: Path,
+    about: Subject | None = None,
     *,
     seed: int = 0,
     ratio: Annotated[float, Words("sphere to background ratio", "热球与本底活度浓度比")] = 4.0,
@@ -277,7 +278,7 @@ def iec_body_files(
         calibration=calibration,
     )
     image = noisy(body.image(), spacing, noise_percent=noise_percent, seed=(seed, 1), fwhm_mm=noise_fwhm_mm)
-    about = Subject(manufacturer="Photopeak", model="IEC body phantom", station="PHANTOM", serial=str(seed))
+    about = about or Subject(manufacturer="Photopeak", model="IEC body phantom", station="PHANTOM", serial=str(seed))
     files = write_volume(out, image, spacing_mm=spacing, about=about, series_description="IEC body phantom", seed=seed)
     truth = out / "truth.json"
     told = {**body.truth(), "noise_percent": noise_percent, "noise_fwhm_mm": noise_fwhm_mm, "seed": seed}

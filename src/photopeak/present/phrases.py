@@ -107,8 +107,7 @@ PHRASES: dict[str, Words] = {
     "in_section": Words("in section ", "第 "),
     "in_section_end": Words("", " 节"),
     "overview": Words("What was examined", "检测一览"),
-    "deciding": Words("The rows that decide", "决定性的结果"),
-    "first_of": Words("{shown} of {all}, the rest with each test", "{all} 项中列 {shown} 项，其余见各检测项目"),
+    "of_device": Words("{device}: {what}", "{device}，{what}"),
     "refused": Words("not analysed", "未作分析"),
     "more_rows": Words("{} more on the following pages", "另有 {} 行，见后"),
     # what follows

@@ -36,6 +36,10 @@ KEYS: dict[str, Words] = {
     "estimator": Words("estimator", "估计方法"),
     "run": Words("run", "批次"),
     "nuclide": Words("nuclide", "核素"),
+    "defect": Words("defect", "缺陷"),
+    "x_mm": Words("x / mm", "x / mm"),
+    "y_mm": Words("y / mm", "y / mm"),
+    "diameter_mm": Words("diameter / mm", "直径 / mm"),
 }
 
 #: how a value is said with its key
@@ -57,6 +61,10 @@ _PATTERNS: dict[str, Words] = {
     "method_group": Words("group {}", "{} 组"),
     "earl": Words("EARL {}", "EARL {}"),
     "level": Words("level {}", "水平 {}"),
+    "defect": Words("defect {}", "缺陷 {}"),
+    "x_mm": Words("x = {} mm", "x = {} mm"),
+    "y_mm": Words("y = {} mm", "y = {} mm"),
+    "diameter_mm": Words("{} mm wide", "直径 {} mm"),
 }
 
 #: values with a name of their own

@@ -180,10 +180,13 @@ def _common_place(measured: Sequence[Examined], language: Language) -> str:
 
 def _sentences(checked: Checked, measured: Sequence[Examined], counts: Counter[Outcome], writer: Writer) -> Iterable[str]:
     language = writer.language
-    rows = [(v, _hiding(one, writer)) for one in measured for v in one.verdicts]
+    rows = [(one, verdict) for one in measured for verdict in one.verdicts]
+    several = len(_by_device(measured)) > 1
     for outcome, more in (("fail", "more_fails"), ("undecided", "more_undecided")):
-        of_it = [(v, w) for v, w in rows if v.outcome == outcome]
-        yield from (_sentence(v, w) for v, w in of_it[: SENTENCES[outcome]])
+        of_it = [(one, verdict) for one, verdict in rows if verdict.outcome == outcome]
+        for one, verdict in of_it[: SENTENCES[outcome]]:
+            device = device_label(one.evidence.about, language) if several else ""
+            yield _sentence(verdict, _hiding(one, writer), device)
         further = len(of_it) - SENTENCES[outcome]
         if further > 0:
             yield say(more if further > 1 else f"{more}_one", language, further)
@@ -200,11 +203,13 @@ def _hiding(one: Examined, writer: Writer) -> Writer:
     return replace(writer, hidden=silent_keys(one.result.measurements)) if one.result else writer
 
 
-def _sentence(verdict: Verdict, writer: Writer) -> str:
+def _sentence(verdict: Verdict, writer: Writer, device: str) -> str:
+    """What was found against which limit; `device` is named where the report has several."""
     m, row, language = verdict.measurement, verdict.criterion, writer.language
     assert m is not None
     assert row is not None
-    what = capital(what_of(verdict, writer))
+    what = what_of(verdict, writer)
+    what = say("of_device", language, device=device, what=what) if device else capital(what)
     above = row.upper is not None and (row.lower is None or m.value > (row.lower + row.upper) / 2)
     crossed = row.upper if above else row.lower
     assert crossed is not None
@@ -281,27 +286,25 @@ def _pointer(shown: int, every: int, where: str, language: Language) -> tuple[st
 
 
 def _deciding(measured: Sequence[Examined], writer: Writer) -> Iterable[DeviceTable]:
-    """With many devices, one table of what fails or is undecided, each row under its device."""
+    """With many devices, what fails or is undecided, worst first: a small table for each test of a device."""
     rows = [(one, v) for one in measured for v in one.verdicts if v.outcome in ("fail", "undecided")]
     rows.sort(key=lambda pair: _rank(pair[1]))
-    if not rows:
-        return
-    shown = rows[:DECIDING]
-    said = say("first_of", writer.language, shown=len(shown), all=len(rows)) if len(rows) > DECIDING else ""
-    printed = [
-        replace(
-            row, procedure=f"{device_label(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}"
+    shown: dict[int, list[tuple[Examined, Verdict]]] = {}
+    for one, verdict in rows[:DECIDING]:
+        shown.setdefault(id(one), []).append((one, verdict))
+    for own in shown.values():
+        one = own[0][0]
+        number = next(n for n, other in enumerate(measured, 2) if other is one)
+        printed = _printed(own, writer, several=False)
+        heading = f"{device_label(one.evidence.about, writer.language)} · {one.procedure.words.say(writer.language)}"
+        yield DeviceTable(
+            heading=heading,
+            rows=tuple(printed),
+            has_limit=True,
+            section=f"section-{number}",
+            paper=_pointer(len(own), len(one.verdicts), "on_page", writer.language),
+            screen=_pointer(len(own), len(one.verdicts), "in_section", writer.language),
         )
-        for (one, _), row in zip(shown, aligned([_hiding(one, writer).row(v) for one, v in shown]), strict=True)
-    ]
-    yield DeviceTable(
-        heading=say("deciding", writer.language),
-        rows=tuple(once(printed)),
-        has_limit=True,
-        section="",
-        paper=(said, ""),
-        screen=(said, ""),
-    )
 
 
 def _overview(checked: Checked, measured: Sequence[Examined], language: Language) -> Iterable[OverviewRow]:
