@@ -97,12 +97,13 @@ def test_two_processes_give_bit_identical_measurements(folder, checked):
 
 
 def test_a_procedure_that_fails_hides_nothing_else(folder, monkeypatch):
-    entry = roll()["pet.image_quality"]
+    entries = dict(roll())
 
     def stops(evidence: Evidence) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(roll(), "pet.image_quality", replace(entry, run=stops, options={}))
+    entries["pet.image_quality"] = replace(entries["pet.image_quality"], run=stops, options={})
+    monkeypatch.setattr("photopeak.check.procedures_for", lambda kinds: entries)
     found = {one.procedure.name: one for one in check([folder]).examined}
     assert found["pet.image_quality"].refusal.code == "procedure_failed"
     assert found["gamma_camera.flood_uniformity"].result is not None

@@ -1,6 +1,7 @@
 """Rules of the house, asked of every procedure and every file."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -59,6 +60,13 @@ def test_a_procedure_is_named_in_both_languages_down_to_its_options(name):
     assert all(CHINESE.search(one.zh) or one.zh == one.en for one in words)
     assert CHINESE.search(entry.zh)
     assert not any(CHINESE.search(one.en) for one in words)
+
+
+def test_a_discipline_names_the_kinds_its_procedures_take():
+    """What a folder of images does not need is not imported for it."""
+    for discipline in {entry.discipline for entry in OURS.values()}:
+        taken = {kind for entry in OURS.values() if entry.discipline == discipline for kind in entry.kinds}
+        assert set(importlib.import_module(f"photopeak.{discipline}").KINDS) == taken
 
 
 @pytest.mark.parametrize("name", OURS)

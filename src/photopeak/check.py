@@ -16,7 +16,7 @@ from photopeak.dicom.gather import Unread, gather
 from photopeak.evidence import Evidence
 from photopeak.facts import Facts
 from photopeak.finding import Finding, raise_finding
-from photopeak.procedure import Procedure, Refused, Remark, Result, roll
+from photopeak.procedure import DISCIPLINES, Procedure, Refused, Remark, Result, procedures_for, procedures_of
 from photopeak.verdict import Verdict, judge
 from photopeak.words import Words
 
@@ -80,7 +80,7 @@ def check(
     """
     gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
     evidence = with_companions(with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence]))
-    tasks, idle = pair(evidence, [only] if only else list(roll().values()), options or {}, forced=only is not None)
+    tasks, idle = pair(evidence, [only] if only else _suitable(evidence), options or {}, forced=only is not None)
     unread = gathered.unread + idle
     del gathered, evidence
     examined = _useful(tuple(_counted(map(examine, tasks), len(tasks), progress)))
@@ -94,6 +94,10 @@ def check(
         untested=_untested(judged, limits, stage, programme),
         made=datetime.datetime.now().replace(microsecond=0),
     )
+
+
+def _suitable(evidence: Sequence[Evidence]) -> list[Procedure]:
+    return list(procedures_for({one.kind for one in evidence}).values())
 
 
 def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -232,9 +236,8 @@ def _untested(
     judged: Sequence[Examined], limits: Iterable[Criterion], stage: str, programme: str | None
 ) -> tuple[Criterion, ...]:
     """Limits of the disciplines seen whose procedure found no evidence: a skipped test never passes silently."""
-    disciplines = {one.procedure.discipline for one in judged}
+    seen = {one.procedure.discipline for one in judged}
+    entries = procedures_of(tuple(name for name in DISCIPLINES if name in seen)).values()
     tested = {quantity.name for one in judged for quantity in one.procedure.quantities}
-    names = {
-        quantity.name for entry in roll().values() if entry.discipline in disciplines for quantity in entry.quantities
-    } - tested
+    names = {quantity.name for entry in entries if entry.discipline in seen for quantity in entry.quantities} - tested
     return tuple(row for row in choose(limits, stage=stage, programme=programme) if row.quantity in names)

@@ -87,7 +87,8 @@ def check_command(
 ) -> None:
     """Find out what each series is, run every suitable procedure, judge, report / 自动识别、检测、判定并出具报告"""
     with _spoken(lang) as language:
-        known = {name: option for entry in roll().values() for name, option in entry.options.items()}
+        asked = any(word.startswith("--") for word in paths)
+        known = {name: option for entry in roll().values() for name, option in entry.options.items()} if asked else {}
         places, options = _split(paths, known)
         checked = _checked(places, None, options, stage, programme, facts, criteria, workers, engine, language)
         _deliver(checked, language, out, json_to, strict)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import pkgutil
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -181,18 +182,34 @@ def options_of_function(run: Callable[..., Any]) -> dict[str, Option]:
     return options
 
 
-@cache
 def roll() -> Mapping[str, Procedure]:
     """Every procedure by its address: the modules of the discipline folders, and the entry points `photopeak.procedures`."""
-    for discipline in DISCIPLINES:
-        try:
+    return procedures_of(DISCIPLINES)
+
+
+def procedures_for(kinds: Iterable[str]) -> Mapping[str, Procedure]:
+    """The part of the roll that may take evidence of these kinds: disciplines without any of them are not even imported."""
+    wanted = set(kinds)
+    return procedures_of(tuple(name for name in DISCIPLINES if wanted & set(_kinds_of(name))))
+
+
+@cache
+def procedures_of(disciplines: tuple[str, ...]) -> Mapping[str, Procedure]:
+    """The procedures of these disciplines and of every plugin, by address."""
+    for discipline in disciplines:
+        if _kinds_of(discipline):
             package = importlib.import_module(f"photopeak.{discipline}")
-        except ModuleNotFoundError as missing:
-            if missing.name != f"photopeak.{discipline}":
-                raise
-            continue
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"photopeak.{discipline}.{module.name}")
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"photopeak.{discipline}.{module.name}")
     for entry_point in importlib.metadata.entry_points(group="photopeak.procedures"):
         entry_point.load()
-    return dict(sorted(_DECLARED.items()))
+    others = set(DISCIPLINES) - set(disciplines)
+    return {name: entry for name, entry in sorted(_DECLARED.items()) if entry.discipline not in others}
+
+
+def _kinds_of(discipline: str) -> tuple[str, ...]:
+    """The kinds of evidence that a discipline's package says it takes (`KINDS`); none where nothing is built of it."""
+    if importlib.util.find_spec(f"photopeak.{discipline}") is None:
+        return ()
+    kinds: tuple[str, ...] = importlib.import_module(f"photopeak.{discipline}").KINDS
+    return kinds
