@@ -76,7 +76,8 @@ def flood_errors(folder: Path) -> list[str]:
     rows = ["| tube of 60 mm, depth | truth, IU of the UFOV / % | ours / % | pylinac / % |", "|--:|--:|--:|--:|"]
     for depth in (10, 24, 35, 50, 100):
         place = folder / f"d{depth}"
-        path = dicom(flood_files(place, detectors=1, pattern_percent=0.0, tube_depth_percent=float(depth), noise=False))
+        made = flood_files(place, detectors=1, counts=1e9, pattern_percent=0.0, tube_depth_percent=float(depth), noise=False)
+        path = dicom(made)
         truth = json.loads((place / "truth.json").read_text("utf-8"))["noiseless"][0]["integral_uniformity"]
         ours, theirs = ask("photopeak", "photopeak_flood.py", path), ask("pylinac", "pylinac_flood.py", path)
         found = [
