@@ -1,10 +1,17 @@
 """What every test may use: the shared data (skipped with a message where missing) and the switch for complete studies."""
 
+import csv
+import hashlib
+import io
+import json
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from photopeak.evidence import Evidence, EvidenceFile
+from photopeak.table import read_table
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the program
 settings.load_profile("untimed")
@@ -38,3 +45,31 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         missing("real data not found: ../shared is missing")
     return folder
+
+
+def table_evidence_of(rows: list[dict[str, object]], name: str = "cases.csv") -> Evidence:
+    """A table with one row a dictionary as evidence; a list in a cell is written as its numbers separated by semicolons."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows:
+        cells = [row.get(column, "") for column in columns]
+        writer.writerow([";".join(str(part) for part in cell) if isinstance(cell, (list, tuple)) else cell for cell in cells])
+    content = text.getvalue().encode("utf-8")
+    digest = hashlib.sha256(content).hexdigest()
+    return Evidence(
+        kind="table", files=(EvidenceFile(path=name, sha256=digest),), sha256=digest, images=read_table(content, name)
+    )
+
+
+@pytest.fixture(scope="session")
+def rows_table():
+    """`rows_table({"column": cell, ...}, ...)` as evidence, one dictionary a row."""
+    return lambda *rows: table_evidence_of(list(rows))
+
+
+@pytest.fixture(scope="session")
+def therapy_example(shared):
+    """A worked example of the therapy family by its id."""
+    return lambda name: json.loads((shared / "examples" / "therapy" / f"{name}.json").read_text("utf-8"))

@@ -2,10 +2,11 @@
 
 import datetime
 import math
+from dataclasses import replace
 
 import pytest
 
-from photopeak.nuclide import NUCLIDES, nuclide_named, seconds_between
+from photopeak.nuclide import NUCLIDES, grown, icrp107, nuclide_named, seconds_between, time_of_most
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,25 @@ def test_a_time_zone_on_one_of_two_moments_is_dropped():
     camera = datetime.datetime(2026, 1, 5, 9, 30)
     china = datetime.timezone(datetime.timedelta(hours=8))
     assert seconds_between(datetime.datetime(2026, 1, 5, 9, 0, tzinfo=china), camera) == 1800
+
+
+def test_the_two_sources_of_half_lives_are_told_apart():
+    assert nuclide_named("Tc-99m").source == "DDEP"
+    assert nuclide_named("Tc-99m", "icrp107").source == "ICRP 107"
+    assert nuclide_named("Tc-99m", "icrp107").half_life_s == pytest.approx(6.015 * 3600)
+    assert nuclide_named("锗-68", "icrp107").daughter == "Ga-68"
+
+
+def test_a_daughter_grows_as_a_full_decay_chain_says():
+    data = icrp107()
+    found = grown(data["Ge-68"], data["Ga-68"], 4 * 3600, parent_activity=1850.0)
+    assert found == pytest.approx(1690.96, abs=0.01)  # radioactivedecay 0.6.1, ICRP 107
+    assert time_of_most(data["Mo-99"], data["Tc-99m"]) / 3600 == pytest.approx(22.86, abs=0.005)  # the same
+
+
+def test_growth_goes_over_smoothly_where_both_half_lives_are_equal():
+    parent = replace(icrp107()["Ge-68"], half_life_s=1000.0)
+    near, same = (
+        grown(parent, replace(icrp107()["Ga-68"], half_life_s=t), 700.0, parent_activity=1.0) for t in (1000.0001, 1000.0)
+    )
+    assert near == pytest.approx(same, rel=1e-6)

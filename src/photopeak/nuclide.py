@@ -1,6 +1,7 @@
 """Radionuclides by the names that headers and people give them, and how they decay.
 
-Half-lives and their standard uncertainties: DDEP evaluations (Monographie BIPM-5).
+Two sources of half-lives, never mixed without saying so: DDEP evaluations (Monographie BIPM-5) with their standard uncertainties,
+and ICRP Publication 107, which pharmacy and dosimetry software share and which states no uncertainties.
 """
 
 from __future__ import annotations
@@ -8,19 +9,31 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import tomllib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
 
 HOUR, DAY = 3600.0, 86400.0
+NuclearData = Literal["ddep", "icrp107"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nuclide:
-    """One radionuclide: its name (Tc-99m), half-life and the half-life's standard uncertainty, in s."""
+    """One radionuclide: its name (Tc-99m), half-life and the half-life's standard uncertainty, in s, and where they were read.
+
+    `daughter` grows from it in a share `branch` of its decays, where that matters to a generator.
+    """
 
     name: str
     half_life_s: float
     half_life_u_s: float
+    source: str = "DDEP"
+    daughter: str | None = None
+    branch: float = 1.0
 
     @property
     def decay_constant(self) -> float:
@@ -65,14 +78,61 @@ ELEMENTS = {
     "Xe": ("xe", "xenon", "氙"),
     "Cr": ("cr", "chromium", "cromo", "铬"),
     "F": ("f", "fluorine", "fluor", "氟"),
+    "Ge": ("ge", "germanium", "锗"),
+    "Mo": ("mo", "molybdenum", "钼"),
+    "Sr": ("sr", "strontium", "锶"),
+    "Rb": ("rb", "rubidium", "铷"),
+    "Cs": ("cs", "caesium", "cesium", "铯"),
+    "Ba": ("ba", "barium", "钡"),
+    "Y": ("y", "yttrium", "钇"),
+    "Cu": ("cu", "copper", "铜"),
+    "Zr": ("zr", "zirconium", "锆"),
+    "Sm": ("sm", "samarium", "钐"),
+    "W": ("w", "tungsten", "钨"),
+    "Re": ("re", "rhenium", "铼"),
+    "Ra": ("ra", "radium", "镭"),
+    "Ac": ("ac", "actinium", "锕"),
+    "C": ("c", "carbon", "碳"),
+    "N": ("n", "nitrogen", "氮"),
+    "O": ("o", "oxygen", "氧"),
+    "Ho": ("ho", "holmium", "钬"),
+    "Tb": ("tb", "terbium", "铽"),
+    "Pb": ("pb", "lead", "铅"),
+    "At": ("at", "astatine", "砹"),
+    "P": ("p", "phosphorus", "磷"),
 }
 _OF_WORD = {word: symbol for symbol, words in ELEMENTS.items() for word in words}
 
 
-def nuclide_named(text: object) -> Nuclide | None:
-    """The nuclide that "^99m^Technetium", "Tc-99m", "131 Iodine", "Yodo 131" or "碘131" names, or None."""
+_SECONDS = {"s": 1.0, "min": 60.0, "h": HOUR, "d": DAY}
+
+
+@cache
+def icrp107() -> Mapping[str, Nuclide]:
+    """The nuclides of ICRP 107 that the field uses, by name; the half-lives' uncertainties are not published (0)."""
+    document = tomllib.loads((resources.files("photopeak") / "nuclides_icrp107.toml").read_text("utf-8"))
+    seconds = {**_SECONDS, "y": document["year_d"] * DAY}
+    return {
+        name: Nuclide(
+            name=name,
+            half_life_s=row["half_life"] * seconds[row["unit"]],
+            half_life_u_s=0.0,
+            source=document["source"],
+            daughter=row.get("daughter"),
+            branch=row.get("branch", 1.0),
+        )
+        for name, row in document["nuclide"].items()
+    }
+
+
+def nuclide_named(text: object, data: NuclearData = "ddep") -> Nuclide | None:
+    """The nuclide that "^99m^Technetium", "Tc-99m", "131 Iodine", "Yodo 131" or "碘131" names, or None.
+
+    `data`: which table of half-lives is asked.
+    """
     if not isinstance(text, str):
         return None
+    known = NUCLIDES if data == "ddep" else icrp107()
     plain = unicodedata.normalize("NFKC", text).lower()
     masses = re.findall(r"\d{1,3}m?", plain)
     elements = [
@@ -80,10 +140,29 @@ def nuclide_named(text: object) -> Nuclide | None:
     ]
     for element in elements:
         for mass in masses:
-            found = NUCLIDES.get(f"{element}-{mass}")
+            found = known.get(f"{element}-{mass}")
             if found is not None:
                 return found
     return None
+
+
+def grown(
+    parent: Nuclide, daughter: Nuclide, seconds: float, *, parent_activity: float, daughter_activity: float = 0.0
+) -> float:
+    """The daughter's activity after `seconds` beside a parent that decays into it (Bateman 1910), in the unit of the activities."""
+    first, second = parent.decay_constant, daughter.decay_constant
+    share = parent.branch if parent.daughter == daughter.name else 0.0
+    if abs(first - second) < 1e-12 * second:
+        growth = second * seconds * math.exp(-second * seconds)
+    else:
+        growth = second / (second - first) * (math.exp(-first * seconds) - math.exp(-second * seconds))
+    return daughter_activity * daughter.share_left(seconds) + parent_activity * share * growth
+
+
+def time_of_most(parent: Nuclide, daughter: Nuclide) -> float:
+    """Seconds after a complete elution at which the daughter's activity is greatest."""
+    first, second = parent.decay_constant, daughter.decay_constant
+    return math.log(second / first) / (second - first)
 
 
 def seconds_between(earlier: datetime.datetime, later: datetime.datetime) -> float:
