@@ -98,13 +98,43 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dots:
+    """Single values that no curve joins (tubes, runs); `names` stand at their dots, an empty one is left out."""
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+    names: tuple[Words, ...] = ()
+    label: Words = UNNAMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A thin line across the chart at `y`, its name at the right: a mean, a control limit."""
+
+    y: float
+    name: Words = UNNAMED
+    style: Style = "solid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A dotted upright at `x` with a word: a new lot, a service."""
+
+    x: float
+    name: Words
+
+
+Mark = Line | Points | Dots | Level | Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Curves and measurements on one pair of axes. `group`: charts of one group are drawn side by side."""
 
     title: Words
     x: Axis
     y: Axis
-    marks: tuple[Line | Points, ...]
+    marks: tuple[Mark, ...]
     group: str = ""
 
 

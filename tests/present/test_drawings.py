@@ -11,9 +11,10 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from photopeak.criterion import Criterion
-from photopeak.figure import Axis, Chart, Line, Picture
+from photopeak.figure import Axis, Chart, Dots, Event, Level, Line, Picture
 from photopeak.measurement import Quantity
 from photopeak.present.axes import scale_for
+from photopeak.present.chart import draw_chart
 from photopeak.present.colours import LEVELS, palette
 from photopeak.present.drawing import draw, side_by_side
 from photopeak.present.marks import MARKS, mark
@@ -187,3 +188,19 @@ def test_a_picture_without_any_number_in_it_is_still_drawn(picture):
         unit=picture.unit,
     )
     assert ET.fromstring(draw(empty, "zh")).find(SVG + "image") is not None
+
+
+def test_dots_are_not_joined_and_what_is_said_at_one_stands_there():
+    dots = Dots(x=np.array([1.0, 2.0, np.nan]), y=np.array([0.5, 3.2, 1.0]), names=(Words("", ""), Words("1_3s", "1_3s")))
+    chart = Chart(
+        title=Words("control chart", "质控图"),
+        x=Axis(label=Words("run", "批次")),
+        y=Axis(label=Words("value", "测定值")),
+        marks=(Level(y=3.0, name=Words("+3 s", "+3 s")), Event(x=1.5, name=Words("new lot", "新批号")), dots),
+    )
+    english, chinese = draw_chart(chart, "en", 680.0), draw_chart(chart, "zh", 680.0)
+    assert english.count("<circle") == 2
+    assert ">1_3s</text>" in english
+    assert ">+3 s</text>" in english
+    assert ">new lot</text>" in english
+    assert ">新批号</text>" in chinese

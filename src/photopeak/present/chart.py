@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photopeak.criterion import Criterion
-from photopeak.figure import Axis, Chart, Line, Points
+from photopeak.figure import Axis, Chart, Dots, Event, Level, Line, Mark, Points
 from photopeak.measurement import Measurement
 from photopeak.present.axes import Scale, scale_for
 from photopeak.present.colours import BAND, BAND_EDGE, HATCH, INK, INK_3, LINE_2, PAPER, SERIES, TONES, Series
@@ -53,13 +53,15 @@ def draw_chart(chart: Chart, language: Language, width: float, verdicts: Sequenc
     """The chart as an SVG document; `verdicts` are those of the result that the chart belongs to."""
     judged = _judged(verdicts)
     edges = _edges(chart, judged, language)
-    legend = [(n, one.label.say(language)) for n, one in enumerate(chart.marks) if one.label.say(language)]
+    series = [one for one in chart.marks if isinstance(one, (Line, Points, Dots))]
+    legend = [(n, one.label.say(language)) for n, one in enumerate(series) if one.label.say(language)]
     rows = _legend_rows(legend, width, _title(chart.y, language))
     plot = _plot(chart, edges, width, top=20.0 + 15.0 * (rows if legend else 0) - (15.0 if rows == 1 and legend else 0))
     body = _grid(plot) + "".join(_limits(edge, plot) for edge in edges) + _frame(plot, chart, language)
-    body += "".join(_mark(one, SERIES[n % len(SERIES)], plot, judged) for n, one in enumerate(chart.marks))
+    body += "".join(_reference(one, plot, language) for one in chart.marks if isinstance(one, (Level, Event)))
+    body += "".join(_mark(one, SERIES[n % len(SERIES)], plot, judged, language) for n, one in enumerate(series))
     body += "".join(_edge_name(edge, plot) for edge in edges)
-    body += _legend(chart, legend, width, rows)
+    body += _legend(series, legend, width, rows)
     return drawing(width, plot.bottom + 36, body, chart.title.say(language), language)
 
 
@@ -69,10 +71,10 @@ def _title(axis: Axis, language: Language) -> str:
 
 
 def _plot(chart: Chart, edges: Iterable[Edge], width: float, top: float) -> Plot:
-    xs = [value for one in chart.marks for value in map(float, one.x)]
+    xs = [value for one in chart.marks if not isinstance(one, (Level, Event)) for value in map(float, one.x)]
     ys = [value for one in chart.marks for value in _reach(one)]
     ys += [bound for edge in edges for bound in (*edge.lower, *edge.upper) if bound is not None]
-    points = any(isinstance(one, Points) for one in chart.marks)
+    points = any(isinstance(one, (Points, Dots)) for one in chart.marks)
     x = scale_for(chart.x, xs, about=6, across=True, padded=points)
     y = scale_for(chart.y, ys, about=5 if width <= HALF else 4)
     left = 10 + max([measure(label) for _, label in y.ticks], default=10.0)
@@ -81,8 +83,12 @@ def _plot(chart: Chart, edges: Iterable[Edge], width: float, top: float) -> Plot
     return Plot(left, top, right, top + height, x.placed(left, right), y.placed(top + height, top))
 
 
-def _reach(one: Line | Points) -> list[float]:
-    if isinstance(one, Line):
+def _reach(one: Mark) -> list[float]:
+    if isinstance(one, Level):
+        return [one.y]
+    if isinstance(one, Event):
+        return []
+    if isinstance(one, (Line, Dots)):
         return [float(value) for value in np.asarray(one.y, float) if math.isfinite(value)]
     return [m.value + side * COVERAGE * (m.uncertainty or 0.0) for m in one.measurements for side in (-1, 1)]
 
@@ -113,8 +119,38 @@ def _frame(plot: Plot, chart: Chart, language: Language) -> str:
 # curves and points
 
 
-def _mark(one: Line | Points, series: Series, plot: Plot, judged: dict[_Key, list[Verdict]]) -> str:
+def _mark(one: Line | Points | Dots, series: Series, plot: Plot, judged: dict[_Key, list[Verdict]], language: Language) -> str:
+    if isinstance(one, Dots):
+        return _dots(one, series, plot, language)
     return _curve(one, series, plot) if isinstance(one, Line) else _points(one, series, plot, judged)
+
+
+def _dots(dots: Dots, series: Series, plot: Plot, language: Language) -> str:
+    """Unjoined markers; what stands at one is written above it, or below it where the frame is near."""
+    body = ""
+    for n, (x, y) in enumerate(zip(np.asarray(dots.x, float), np.asarray(dots.y, float), strict=True)):
+        if not (math.isfinite(x) and math.isfinite(y)):
+            continue
+        at_x, at_y = plot.x(float(x)), _inside(plot.y(float(y)), plot)
+        body += marker(series.marker, at_x, at_y, series.colour)
+        name = dots.names[n].say(language) if n < len(dots.names) else ""
+        if name:
+            below = at_y - 7 < plot.top + 8
+            anchor = "end" if at_x + measure(name) / 2 > plot.right else "middle"
+            body += words(at_x, at_y + 16 if below else at_y - 7, name, size=NORMAL, anchor=anchor, halo=PAPER, fill=INK)
+    return body
+
+
+def _reference(one: Level | Event, plot: Plot, language: Language) -> str:
+    """A level across the chart or a dotted upright, each with its name."""
+    if isinstance(one, Event):
+        x = plot.x(one.x)
+        line = path(f"M{number(x)} {number(plot.top)}V{number(plot.bottom)}", INK_3, 1, dash="1 3")
+        return line + words(x + 3, plot.top + 9, one.name.say(language), size=NORMAL, halo=PAPER)
+    y = _inside(plot.y(one.y), plot)
+    dash = {"solid": "", "dashed": "5 3", "background": "4 2", "dotted": "1 3"}[one.style]
+    line = path(f"M{number(plot.left)} {number(y)}H{number(plot.right)}", INK_3, 1, dash=dash)
+    return line + words(plot.right, y - 3, one.name.say(language), size=NORMAL, anchor="end", halo=PAPER)
 
 
 def _curve(line: Line, series: Series, plot: Plot) -> str:
@@ -269,13 +305,14 @@ def _legend_width(legend: Sequence[tuple[int, str]]) -> float:
     return sum(SWATCH + measure(label) + BETWEEN for _, label in legend) - BETWEEN
 
 
-def _legend(chart: Chart, legend: Sequence[tuple[int, str]], width: float, rows: int) -> str:
+def _legend(marks: Sequence[Line | Points | Dots], legend: Sequence[tuple[int, str]], width: float, rows: int) -> str:
     x, y = width - 8 - _legend_width(legend) if rows == 1 else 0.0, 11.0 if rows == 1 else 26.0
     body = ""
     for n, label in legend:
         series = SERIES[n % len(SERIES)]
-        body += path(f"M{number(x)} {number(y - 4)}h20", series.colour, 1.5, dash=series.dash)
-        if isinstance(chart.marks[n], Points):
+        if not isinstance(marks[n], Dots):
+            body += path(f"M{number(x)} {number(y - 4)}h20", series.colour, 1.5, dash=series.dash)
+        if isinstance(marks[n], (Points, Dots)):
             body += marker(series.marker, x + 10, y - 4, series.colour)
         body += words(x + SWATCH, y, label)
         x += SWATCH + measure(label) + BETWEEN
