@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from photopeak.evidence import Evidence, Frame, PlanarImages
-from photopeak.gamma_camera.line_strips import LineLost, MeasuredLine, measure_line
+from photopeak.gamma_camera.line_strips import FWHM_OF_OUTLINE, LONGEST_STRIP_MM, LineLost, MeasuredLine, measure_line
 from photopeak.gamma_camera.recognition import WORDS, Sight, Source, saturated, sight_of, sight_of_frame, sources_in
 from photopeak.procedure import Refused, Remark, remark
 from photopeak.words import Words
 
 FEWEST_PEAK_COUNTS = 1000  # NEMA NU 1-2007: in the peak of each strip
-HALF_APART = 0.25  # of the typical spacing: parallel pieces nearer than this lie on one line
+SHORTEST_STRIP_MM = 10.0
+SLIT_ENDS_MM = 2.0  # left out at each end where only places matter: the blur of an end moves none across
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +65,13 @@ def pixel_of(evidence: Evidence, spacing_mm: float | None) -> tuple[float, float
 
 
 def measured_frames(
-    evidence: Evidence, wanted: Sequence[Sight], pixel_mm: tuple[float, float]
+    evidence: Evidence, wanted: Sequence[Sight], pixel_mm: tuple[float, float], *, strip_counts: int | None = None
 ) -> tuple[tuple[LineFrame, ...], tuple[Remark, ...]]:
-    """The frames with their lines, and remarks on frames that could not be measured. Refused where none could."""
+    """The frames with their lines, and remarks on frames that could not be measured. Refused where none could.
+
+    Strips are 30 mm long, or, where `strip_counts` is given, as short as still have that many counts in the peak (10 mm at least) and
+    nearer to the ends.
+    """
     images = planar(evidence)
     whole = sight_of(images)
     if whole in ("tomo", "dynamic", "whole_body") and whole not in wanted:
@@ -76,7 +81,7 @@ def measured_frames(
     for frame, image in zip(images.frames, images.counts):
         place = {"detector": frame.detector} | ({"energy_window": frame.energy_window} if several else {})
         try:
-            lines = _lines(image, wanted, pixel_mm)
+            lines = _lines(image, wanted, pixel_mm, strip_counts)
             found.append(LineFrame(frame=frame, place=place, image=image, lines=lines))
         except LineLost as error:
             lost.append((frame.detector, error.code, error.words))
@@ -95,7 +100,9 @@ def measured_frames(
     )
 
 
-def _lines(image: npt.NDArray[Any], wanted: Sequence[Sight], pixel_mm: tuple[float, float]) -> tuple[MeasuredLine, ...]:
+def _lines(
+    image: npt.NDArray[Any], wanted: Sequence[Sight], pixel_mm: tuple[float, float], strip_counts: int | None
+) -> tuple[MeasuredLine, ...]:
     refuse_saturated(image)
     # Without a pixel size everything is measured in pixels; shapes are then judged as if the matrix were a typical field.
     scale = pixel_mm if pixel_mm != (1.0, 1.0) else (540.0 / max(image.shape),) * 2
@@ -106,7 +113,25 @@ def _lines(image: npt.NDArray[Any], wanted: Sequence[Sight], pixel_mm: tuple[flo
     sources = [_rescaled(one, back) for one in sources_in(image, scale) if one.shape == "line"]
     for source in sources:
         _refuse_cut(source, image.shape)
-    return tuple(measure_line(image, pixel_mm, source, free_mm=_free(source, sources)) for source in sources)
+    longest, ends = LONGEST_STRIP_MM, None
+    if strip_counts is not None:
+        longest, ends = _strip_of(image, pixel_mm, sources, strip_counts), SLIT_ENDS_MM
+    return tuple(
+        measure_line(image, pixel_mm, source, free_mm=_free(source, sources), strip_mm=longest, ends_mm=ends)
+        for source in sources
+    )
+
+
+def _strip_of(image: npt.NDArray[Any], pixel_mm: tuple[float, float], sources: Sequence[Source], strip_counts: int) -> float:
+    """The length along a typical line in which its peak pixel collects `strip_counts`, between 10 and 30 mm."""
+    per_mm = []
+    for source in sources:
+        first_row, last_row, first_column, last_column = source.box
+        counts = float(image[first_row:last_row, first_column:last_column].sum(dtype=np.float64))
+        across = pixel_mm[1] if source.shows == "x" else pixel_mm[0]
+        # a Gaussian's area is 1.06 times its height times its FWHM
+        per_mm.append(counts / source.length_mm * across / (1.06 * FWHM_OF_OUTLINE * source.width_mm))
+    return min(LONGEST_STRIP_MM, max(SHORTEST_STRIP_MM, strip_counts / max(float(np.median(per_mm)), 1e-9)))
 
 
 def _not_this(name: str, sight: Sight, wanted: Sequence[Sight]) -> Refused:

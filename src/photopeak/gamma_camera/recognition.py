@@ -25,7 +25,7 @@ Sight = Literal["empty", "tomo", "dynamic", "whole_body", "bars", "edge", "field
 
 FEWEST_COUNTS = 500
 OUTSTANDING = 3.0  # of the median
-MOST_COVERED = 0.4
+MOST_COVERED = 0.5  # of what is lit: the outlines of slits without background cover 0.37 of it
 LEAST_LIT_BY_A_GROUND = 0.15  # of the matrix: less is the sources themselves
 HEIGHT_OF_OUTLINE = 0.35
 TYPICAL_FIELD_MM = 540.0

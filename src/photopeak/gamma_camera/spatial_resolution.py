@@ -18,7 +18,6 @@ import numpy.typing as npt
 from photopeak.evidence import Evidence, PlanarImages
 from photopeak.figure import Axis, Chart, Figure, Line, Picture
 from photopeak.gamma_camera.edges import EdgeFrame, edge_frames
-from photopeak.gamma_camera.field_of_view import stated_field
 from photopeak.gamma_camera.line_images import (
     LineFrame,
     Scale,
@@ -26,12 +25,12 @@ from photopeak.gamma_camera.line_images import (
     label_of,
     measured_frames,
     pixel_of,
-    planar,
     scale_of,
     spacing_of,
 )
 from photopeak.gamma_camera.line_strips import MeasuredLine, Profile
 from photopeak.gamma_camera.recognition import not_showing, sight_of
+from photopeak.gamma_camera.slit_field import strips_in_fields
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Remark, Result, procedure, remark
 from photopeak.profile import FWHM_PER_SIGMA, FWTM_PER_SIGMA, SIGNIFICANT_MISFIT, Spread
@@ -44,7 +43,6 @@ FWTM = Quantity(name="fwtm", unit="mm", en="full width at tenth maximum", zh="�
 PIXEL_SIZE = Quantity(
     name="pixel_size_measured", unit="mm", en="pixel size from the known distance", zh="由已知间距测得的像素大小", judged=False
 )
-CENTRAL = 0.75  # linear share of the UFOV (NEMA NU 1-2007)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,39 +143,7 @@ def _fields(
     """Which strips of each line count: all of them, or those in the UFOV and in the CFOV."""
     if not slits:
         return [({}, [np.ones(len(line.along_mm), dtype=bool) for line in lines])]
-    low, high = field_limits(evidence, one, axis)
-    found = []
-    for name, share in (("UFOV", 1.0), ("CFOV", CENTRAL)):
-        chosen = []
-        for line in lines:
-            across = np.array([line.at(float(along)) for along in line.along_mm])
-            inside = within(line.along_mm, low[0], high[0], share) & within(across, low[1], high[1], share)
-            chosen.append(inside)
-        if any(part.any() for part in chosen):
-            found.append(({"fov": name}, chosen))
-    return found
-
-
-def field_limits(evidence: Evidence, one: LineFrame, axis: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(low, high) corners of the UFOV as (along, across) the lines, in mm from the outer corner: stated, else what is lit."""
-    pixel = planar(evidence).pixel_mm or (1.0, 1.0)
-    size = [length * mm for length, mm in zip(one.image.shape, pixel)]
-    stated = stated_field(evidence, one.frame.detector)
-    if stated is not None:
-        low = [(size[k] - stated.size_mm[k]) / 2 for k in (0, 1)]
-        high = [(size[k] + stated.size_mm[k]) / 2 for k in (0, 1)]
-    else:
-        boxes = np.array([line.source.box for line in one.lines])
-        low = [float(boxes[:, 2 * k].min()) * pixel[k] for k in (0, 1)]
-        high = [float(boxes[:, 2 * k + 1].max()) * pixel[k] for k in (0, 1)]
-    order = (0, 1) if axis == "x" else (1, 0)
-    return (low[order[0]], low[order[1]]), (high[order[0]], high[order[1]])
-
-
-def within(at: Floats, low: float, high: float, share: float) -> npt.NDArray[np.bool_]:
-    """Whether places lie in the central `share` of an interval."""
-    middle, half = (low + high) / 2, (high - low) / 2 * share
-    return np.asarray(np.abs(at - middle) <= half + 1e-6)
+    return [({"fov": name}, list(chosen)) for name, chosen in strips_in_fields(evidence, one, lines, axis).items()]
 
 
 def _widths(

@@ -63,6 +63,22 @@ class Slits:
         high = math.floor((half - self.first_mm) / self.spacing_mm)
         return tuple(self.first_mm + k * self.spacing_mm for k in range(low, high + 1))
 
+    def linearity(self, share: float = 1.0) -> tuple[float, float]:
+        """True (differential, absolute) linearity in mm over the central `share` of the lit field, slits known at every mm.
+
+        By the definitions of NEMA NU 1-2007, 2.2: the scatter of each slit about its own line, and the largest distance from
+        equally spaced parallel lines.
+        """
+        tall, wide = self.field_mm if self.axis == "x" else self.field_mm[::-1]
+        along = np.arange(-tall * share / 2, tall * share / 2 + 0.5)
+        places = np.array([place for place in self.places_mm if abs(place) <= wide * share / 2])
+        moved = np.array([self.distortion(float(place), along) for place in places])
+        own = moved - np.array([np.polyval(np.polyfit(along, one, 1), along) for one in moved])
+        grid = np.stack([np.ones(moved.size), np.tile(along, len(places)), np.repeat(places, len(along))], axis=1)
+        fitted, *_ = np.linalg.lstsq(grid, moved.reshape(-1), rcond=None)
+        apart = moved.reshape(-1) - grid @ fitted
+        return float(np.sqrt((own**2).mean())), float(np.abs(apart).max())
+
     def expected(self) -> Floats:
         """Expected counts[row, column]."""
         sigma = self.fwhm_mm / PER_SIGMA
@@ -102,13 +118,23 @@ def slits_files(
     noise: Annotated[bool, Words("counting noise", "计数噪声")] = True,
 ) -> tuple[Path, ...]:
     """Slits along both axes as one NM file of two frames (x, then y), with truth.json beside it."""
-    counts = []
+    counts, linearity = [], {}
     for axis in ("x", "y"):
         made = Slits(
             axis=axis, fwhm_mm=fwhm_mm, matrix=matrix, pixel_mm=pixel_mm, peak=peak, distortion=Wave(amplitude_mm=wave_mm)
         )
         counts.append(drawn(made.expected(), seed=seed, noise=noise))
-    truth = {"fwhm_mm": fwhm_mm, "slit_mm": 1.0, "slit_spacing_mm": 30.0, "pixel_mm": pixel_mm, "wave_mm": wave_mm}
+        for fov, share in (("UFOV", 1.0), ("CFOV", 0.75)):
+            differential, absolute = made.linearity(share)
+            linearity[f"{axis} {fov}"] = {"differential_linearity": differential, "absolute_linearity": absolute}
+    truth = {
+        "fwhm_mm": fwhm_mm,
+        "slit_mm": 1.0,
+        "slit_spacing_mm": 30.0,
+        "pixel_mm": pixel_mm,
+        "wave_mm": wave_mm,
+        "linearity_mm": linearity,
+    }
     return write_phantom(
         out, "slits", np.stack(counts), pixel_mm, truth, seed=seed, detectors=[1, 1], field_of_view_mm=(386.0, 532.0)
     )
