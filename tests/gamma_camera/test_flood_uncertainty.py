@@ -108,8 +108,8 @@ def test_stated_uncertainties_cover_the_truth(name, counts):
 @pytest.mark.full
 @pytest.mark.parametrize("counts", [3e6, 10e6, 30e6])
 @pytest.mark.parametrize("name", CAMERAS)
-def test_stated_uncertainties_cover_the_truth_in_five_hundred_draws(name, counts):
-    assert wrong(coverages(CAMERAS[name], counts, draws=500, floor_draws=6000), 0.92, 0.985) == {}
+def test_stated_uncertainties_cover_the_truth_in_two_thousand_draws(name, counts):
+    assert wrong(coverages(CAMERAS[name], counts, draws=2000, floor_draws=20_000), 0.93, 0.985) == {}
 
 
 def test_the_noise_floor_is_the_mean_of_flat_poisson_cameras():
