@@ -23,8 +23,8 @@ from photopeak.procedure import Refused, Remark, remark
 from photopeak.table import Table, number
 from photopeak.words import Words
 
-Kind = Literal["number", "numbers", "text", "time", "times"]
-SERIES = ("numbers", "times")
+Kind = Literal["number", "numbers", "text", "texts", "time", "times"]
+SERIES = ("numbers", "texts", "times")
 
 FAMILIES: tuple[Mapping[str, float], ...] = (
     {"bq": 1e-6, "kbq": 1e-3, "mbq": 1.0, "gbq": 1e3, "uci": 0.037, "mci": 37.0, "ci": 37e3},
@@ -396,7 +396,7 @@ def _from_cells(case: Case, one: Input, source: _Source, rows: Sequence[Row]) ->
 
 
 def _read(case: Case, one: Input, line: int, text: str, source: _Source) -> Any:
-    if one.column.kind == "text":
+    if one.column.kind in ("text", "texts"):
         return text
     if one.column.kind in ("time", "times"):
         return _time(case, one, text)
@@ -418,7 +418,7 @@ def _from_given(case: Case, one: Input, value: Any) -> Any:
     if one.column.kind == "time":
         return value if isinstance(value, datetime.datetime) else _time(case, one, str(value))
     bare = _Source(one.name, 1.0, None)
-    if one.column.kind == "numbers":
+    if one.column.kind in SERIES:
         parts = _pieces(value) if isinstance(value, str) else [str(part) for part in value]
         return tuple(_checked(case, one, _read(case, one, 0, part, bare)) for part in parts) or None
     return _checked(case, one, float(value) if isinstance(value, (int, float)) else _read(case, one, 0, str(value), bare))
