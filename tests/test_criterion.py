@@ -4,6 +4,8 @@ import pytest
 
 from photopeak.criterion import CriteriaError, choose, load_criteria, parse_criteria, shipped_criteria
 from photopeak.evidence import Subject
+from photopeak.measurement import Quantity
+from photopeak.verdict import judge
 
 OWN = """
 standard = "manufacturer's specification"
@@ -41,6 +43,16 @@ def test_literature_and_unread_limits_are_provisional():
     assert not any(row.provisional for row in shipped_criteria() if row.programme == "earl1")
 
 
+def _bounds_as_read(row):
+    """Quote and bounds of a row of the tables of tracers, therapy and bone; hours as minutes too."""
+    quote = row.get("quote", "the number was read in the copy, its words were not kept")
+    low, high, value = row.get("low", row.get("value_low")), row.get("high", row.get("value_high")), row.get("value")
+    if low is None and high is None and value is not None:
+        low, high = (None, value) if row["rule"].startswith("<") else (value, None)
+    scales = (1, 60) if row.get("unit") == "h" else (1,)
+    return {(quote, *(None if one is None else round(one * scale, 6) for one in (low, high))) for scale in scales}
+
+
 def test_the_shipped_numbers_are_those_of_the_sources(shared):
     """Every number that ships stands in the verified tables, with the same quantity, stage and unit."""
     import tomllib
@@ -55,9 +67,14 @@ def test_the_shipped_numbers_are_those_of_the_sources(shared):
             for quantity, value in ((quantity, row.get(key)) for quantity, key in of_row):
                 lower = None if quantity == "cv" or value is None else -value
                 verified.add((quantity, row["standard"], row["clause"], row["quote"], lower, value))
+        for family in ("radiopharmacy_limit", "therapy_limit", "bone_limit"):
+            for row in document.get(family, ()):
+                verified |= _bounds_as_read(row)
     shipped = {
         (row.quantity, row.standard, row.clause, row.quote, row.lower, row.upper)
         if row.quantity in ("deviation_percent", "bias", "cv")
+        else (row.quote, row.lower, row.upper)
+        if {"tracer", "nuclide"} & set(row.about) or row.quantity in ("ge68_breakthrough", "mo99_breakthrough")
         else (row.quantity, row.stage, row.lower, row.upper)
         for row in shipped_criteria()
         if row.has_limit
@@ -112,3 +129,16 @@ def test_a_programme_is_judged_only_when_asked_for():
     asked = choose(shipped_criteria(), stage="status", programme="earl2")
     assert {row.programme for row in asked} == {"earl2", None}
     assert {row.stage for row in asked if row.programme is None} <= {"status"}
+
+
+def test_a_limit_about_another_tracer_is_no_partner_that_is_missed():
+    ph = Quantity(name="ph", unit="1", en="pH", zh="pH 值")
+    rows = parse_criteria(
+        'standard="x"\nread_by=["t"]\nunit="1"\nstage="status"\n'
+        '[[limit]]\nquantity="ph"\nupper=7.0\nabout={tracer="MDP"}\n'
+        '[[limit]]\nquantity="ph"\nupper=5.0\nabout={tracer="FDG"}\n'
+        '[[limit]]\nquantity="ethanol"\nupper=5.0\nabout={tracer="MDP"}\n',
+        "x.toml",
+    )
+    verdicts = judge([ph.of(6.0, 0.1, tracer="MDP")], rows)
+    assert [(one.outcome, one.criterion.quantity) for one in verdicts] == [("pass", "ph"), ("not_assessed", "ethanol")]

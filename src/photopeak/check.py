@@ -240,4 +240,5 @@ def _untested(
     entries = procedures_of(tuple(name for name in DISCIPLINES if name in seen)).values()
     tested = {quantity.name for one in judged for quantity in one.procedure.quantities}
     names = {quantity.name for entry in entries if entry.discipline in seen for quantity in entry.quantities} - tested
-    return tuple(row for row in choose(limits, stage=stage, programme=programme) if row.quantity in names)
+    chosen = choose(limits, stage=stage, programme=programme)
+    return tuple(row for row in chosen if row.quantity in names and not row.about)

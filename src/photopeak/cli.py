@@ -143,7 +143,7 @@ def criteria_command(stage: str | None = STAGE, as_json: bool = typer.Option(Fal
             low, high = ("" if bound is None else f"{bound:g}" for bound in (row.lower, row.upper))
             state = Words("provisional", "限值待核").say(language) if row.provisional and row.has_limit else ""
             state = state if row.has_limit else Words("not read", "未读到").say(language)
-            where = ", ".join(f"{key}={value}" for key, value in row.where.items())
+            where = ", ".join(f"{key}={value}" for key, value in row.place.items())
             source = f"{row.standard} {row.edition}, {row.clause}"
             typer.echo(f"{row.stage}\t{row.quantity}\t{where}\t{low}…{high} {row.unit}\t{source}\t{state}")
 
@@ -167,7 +167,7 @@ def criterion_row(row: Criterion) -> dict[str, Any]:
     """One limit as JSON, with its source and who read it."""
     return {
         "quantity": row.quantity,
-        "where": dict(row.where),
+        "where": row.place,
         "stage": row.stage,
         "programme": row.programme,
         "lower": row.lower,

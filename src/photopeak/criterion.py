@@ -31,8 +31,9 @@ class CriteriaError(Exception):
 class Criterion:
     """One limit: `lower` and `upper` in `unit` for `quantity` at `where`, with its page and who read it.
 
-    The bounds themselves pass, unless `inclusive` is False. `where` values may be lists (any of them). `device` restricts it to
-    devices with these header values. `programme` names the scheme that has to be asked for (earl1, earl2). `provisional`: nobody
+    The bounds themselves pass, unless `inclusive` is False. `where` values may be lists (any of them). `about` is like `where`, for
+    what the limit is about at all (a tracer, a nuclide): where nothing of it was measured, the limit is not even "not assessed".
+    `device` restricts it to devices with these header values. `programme` names the scheme that has to be asked for (earl1, earl2). `provisional`: nobody
     has compared the number with the printed page. `absolute` in `absolute_unit`: a limit in per cent of a target that never
     becomes narrower than this. `coverage`: the rule's own guard band in standard uncertainties (0: the value alone decides).
     """
@@ -49,6 +50,7 @@ class Criterion:
     absolute_unit: str = ""
     coverage: float | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     stage: str
     basis: str = "standard"
     programme: str | None = None
@@ -65,11 +67,22 @@ class Criterion:
     def has_limit(self) -> bool:
         return self.lower is not None or self.upper is not None
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where this limit holds and what it is about, as a reader is told."""
+        return {**self.where, **self.about}
+
     def concerns(self, measurement: Measurement) -> bool:
-        """Whether this limit speaks of that measurement: same quantity, and every key of `where` agrees."""
-        return measurement.quantity.name == self.quantity and all(
-            _agrees(wanted, measurement.where.get(key)) for key, wanted in self.where.items()
+        """Whether this limit speaks of that measurement: same quantity, and every key of `where` and `about` agrees."""
+        return (
+            measurement.quantity.name == self.quantity
+            and all(_agrees(wanted, measurement.where.get(key)) for key, wanted in self.where.items())
+            and self.is_about(measurement)
         )
+
+    def is_about(self, measurement: Measurement) -> bool:
+        """Whether that measurement, of whatever quantity, is of what this limit is about."""
+        return all(_agrees(wanted, measurement.where.get(key)) for key, wanted in self.about.items())
 
     def at(self, measurement: Measurement) -> Criterion | None:
         """This limit at the target that the measurement names; None where its absolute part speaks of another unit."""

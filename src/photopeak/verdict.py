@@ -87,8 +87,12 @@ def _outcome(measurement: Measurement | None, criterion: Criterion | None, cover
 
 
 def judge(measurements: Iterable[Measurement], criteria: Iterable[Criterion], coverage: float = 2.0) -> tuple[Verdict, ...]:
-    """Every measurement against every criterion that concerns it; what has no partner on either side is not assessed."""
-    measured, rows = tuple(measurements), tuple(criteria)
+    """Every measurement against every criterion that concerns it; what has no partner on either side is not assessed.
+
+    A criterion about something that was not measured at all (another tracer) is no partner that is missed.
+    """
+    measured = tuple(measurements)
+    rows = [row for row in criteria if not row.about or any(row.is_about(m) for m in measured)]
     verdicts = [decide(m, c, coverage) for m in measured for c in rows if c.concerns(m)]
     verdicts += [decide(m, None) for m in measured if m.quantity.judged and not any(c.concerns(m) for c in rows)]
     verdicts += [decide(None, c) for c in rows if not any(c.concerns(m) for m in measured)]

@@ -23,6 +23,13 @@ from photopeak.words import Words
 ACCURACY = Quantity(name="accuracy", unit="%", en="accuracy", zh="准确度（基本误差）")
 EXPECTED = Quantity(name="expected_activity", unit="MBq", en="expected activity", zh="期望活度", judged=False)
 MEAN = Quantity(name="mean_reading", unit="MBq", en="mean reading", zh="示值均值", judged=False)
+CERTIFICATE = Quantity(
+    name="reference_source_uncertainty",
+    unit="%",
+    en="expanded uncertainty of the source's certificate (k = 2)",
+    zh="证书扩展不确定度（k = 2）",
+    judged=False,
+)
 MICROCURIE_100_MBQ = 3.7  # ANSI N42.13 names its limits for sources above 100 microcurie
 
 
@@ -41,7 +48,7 @@ def accepts(evidence: Evidence) -> Words | None:
     zh="活度计准确度",
     implements="IAEA TRS 454; ANSI N42.13-2004",
     kinds=("table",),
-    quantities=(ACCURACY, EXPECTED, MEAN),
+    quantities=(ACCURACY, EXPECTED, MEAN, CERTIFICATE),
     accepts=accepts,
 )
 def accuracy(
@@ -109,11 +116,13 @@ def _one(case: Case, data: NuclearData) -> Measured:
     u = 100 * ratio * math.hypot((u_mean or 0.0) / mean, u_expected) if known else None
     size = "> 3.7 MBq" if mean > MICROCURIE_100_MBQ else "<= 3.7 MBq"
     where = case.where(nuclide=decay.name, activity=size, purpose=case.get("purpose"))
+    certificate = (CERTIFICATE.of(200 * relative[1], **case.where()),) if len(relative) > 1 else ()
     return Measured(
         measurements=(
             ACCURACY.of(100 * (ratio - 1), u, **where),
             EXPECTED.of(expected, expected * u_expected, **case.where()),
             MEAN.of(mean, u_mean, **case.where()),
+            *certificate,
         ),
         remarks=tuple(remarks),
         detail=decay.condition(),

@@ -21,6 +21,7 @@ from photopeak.half_life import DATA_WORDS, decay_of
 from photopeak.measurement import Measurement, Quantity
 from photopeak.nuclide import NuclearData, seconds_between
 from photopeak.procedure import Condition, Result, procedure, remark
+from photopeak.table import Table
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -43,6 +44,8 @@ class Linearity(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    if isinstance(evidence.images, Table) and evidence.images.has("identity_of"):
+        return Words("the table asks which nuclide it is, not how linear the meter is", "该表用于核素鉴别，不是线性检测")
     return lacking(
         evidence,
         linearity,

@@ -126,7 +126,7 @@ _LIMIT_KEYS = (
 def _limit(row: Criterion) -> dict[str, Any]:
     return {
         "quantity": row.quantity,
-        "where": _place(row.where),
+        "where": _place(row.place),
         "standard": row.standard,
         "edition": row.edition,
         "clause": row.clause,

@@ -61,7 +61,7 @@ def last_pages(checked: Checked, language: Language, sources: Sources, names: Na
 
 def _untested(row: Criterion, writer: Writer) -> Row:
     return Row(
-        where=place(row.where, writer.language),
+        where=place(row.place, writer.language),
         quantity=writer.named(row.quantity),
         value="",
         expanded="",

@@ -229,7 +229,7 @@ def _missing(verdicts: Sequence[Verdict], writer: Writer) -> list[Crossed]:
         row = verdict.criterion
         if row is not None:
             bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
-            said = " ".join(filter(None, [place(row.where, writer.language, writer.hidden), bounds]))
+            said = " ".join(filter(None, [place(row.place, writer.language, writer.hidden), bounds]))
             lines.setdefault((writer.named(row.quantity), writer.sources.number(row)), []).append(said)
     between = say("semicolon", writer.language)
     plain = tuple((f"{name} {source}", between.join(said)) for (name, source), said in lines.items())

@@ -67,7 +67,7 @@ def _limits(limits: list[Criterion]) -> list[str]:
             if row.has_limit
             else "not read"
         )
-        where = ", ".join(f"{key} = {value}" for key, value in row.where.items())
+        where = ", ".join(f"{key} = {value}" for key, value in row.place.items())
         state = "provisional" if row.provisional and row.has_limit else ""
         stage = row.stage if row.programme is None else f"{row.stage} ({row.programme})"
         rows.append(

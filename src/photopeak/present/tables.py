@@ -82,7 +82,7 @@ class Writer:
     def row(self, verdict: Verdict, procedure: str = "") -> Row:
         measured, criterion = verdict.measurement, verdict.criterion
         written = write(measured)
-        where = measured.where if measured else criterion.where if criterion else {}
+        where = measured.where if measured else criterion.place if criterion else {}
         floor = self.floors.get(_identity(measured)) if measured else None
         unit = measured.unit if measured else criterion.unit if criterion else "1"
         limited = criterion is not None and criterion.has_limit

@@ -80,7 +80,7 @@ def _table(verdicts: Iterable[Verdict], names: Names, hidden: frozenset[str], la
 def _cells(verdict: Verdict, names: Names, hidden: frozenset[str], language: Language) -> list[Text]:
     m, row = verdict.measurement, verdict.criterion
     style = STYLES[verdict.outcome]
-    where = m.where if m else row.where if row else {}
+    where = m.where if m else row.place if row else {}
     identifier = row.quantity if row else ""
     name = m.quantity.words.say(language) if m else names[identifier].say(language) if identifier in names else identifier
     unit = m.unit if m else row.unit if row else "1"
