@@ -1,7 +1,7 @@
 """Identity of a radionuclide by its half-life, from two readings or more.
 
 T = ln2 Δt / ln(A1/A2); u(T)/T = sqrt(u1² + u2²) / ln(A1/A2) to first order in the relative uncertainties of the readings. Readings too
-close together cannot tell: the interval then straddles the limits and the verdict is undecided, with the wait that would decide.
+close together cannot tell: the interval then straddles the limits and the verdict is undecided, with the wait that would tell.
 """
 
 from __future__ import annotations
