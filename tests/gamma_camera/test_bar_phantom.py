@@ -179,3 +179,32 @@ def test_the_real_cobalt_bars_are_read_without_any_fact(shared):
     result = bar_phantom(real(shared, "siemens_bar_co57_256.dcm"))
     assert sorted(of(result, "bar_modulation")) == pytest.approx([3.18, 3.97, 4.77, 6.36], rel=0.01)
     assert "noise_not_poisson" not in codes(result)
+
+
+@pytest.mark.parametrize(
+    ("header", "facts", "expected"),
+    [
+        ({"collimators": ("INTR",), "nuclide": "^99m^Technetium"}, {}, {"test": "intrinsic", "nuclide": "Tc-99m"}),
+        ({"collimators": ("LEHR",)}, {"nuclide": "Tc-99m"}, {"test": "system", "nuclide": "Tc-99m"}),
+        ({"collimators": ("@1889",)}, {}, {}),
+        ({"collimators": ("@1889",)}, {"collimator": "none"}, {"test": "intrinsic"}),
+    ],
+)
+def test_the_narrowest_bars_say_what_published_criteria_ask(header, facts, expected):
+    result = bar_phantom(bars().evidence(header=header, facts={**GIVEN, **facts}))
+    (smallest,) = [m for m in result.measurements if m.quantity.name == "smallest_resolved_bar"]
+    assert {key: smallest.where[key] for key in ("test", "nuclide") if key in smallest.where} == expected
+
+
+def test_the_published_grades_judge_the_narrowest_bars():
+    from photopeak.criterion import choose, shipped_criteria
+    from photopeak.verdict import judge
+
+    limits = [row for row in choose(shipped_criteria(), stage="status") if row.quantity == "smallest_resolved_bar"]
+    evidence = bars(widths_mm=(4.0, 3.5, 3.2, 2.6), fwhm_mm=4.9, open_counts=6).evidence(
+        seed=1, header={"collimators": ("NONE",), "nuclide": "Tc-99m"}, facts={"bar_widths_mm": [4.0, 3.5, 3.2, 2.6]}
+    )
+    result = bar_phantom(evidence)
+    (smallest,) = [m for m in result.measurements if m.quantity.name == "smallest_resolved_bar"]
+    outcomes = {v.criterion.upper: v.outcome for v in judge([smallest], limits) if v.measurement is not None and v.criterion}
+    assert outcomes == {2.9: "pass" if smallest.value <= 2.9 else "fail", 3.4: "pass" if smallest.value <= 3.4 else "fail"}

@@ -24,6 +24,7 @@ from photopeak.gamma_camera.line_images import label_of, pixel_of, planar, refus
 from photopeak.gamma_camera.quadrants import Quadrant, quadrants_in
 from photopeak.gamma_camera.recognition import WORDS, not_showing, sight_of, sight_of_frame
 from photopeak.measurement import Measurement, Quantity
+from photopeak.nuclide import nuclide_named
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.profile import FWHM_PER_SIGMA
 from photopeak.words import Words
@@ -35,6 +36,7 @@ MOST_APART = 0.12  # of a bar's width: how far the measured period may lie from 
 CALM = (0.9, 1.1)  # noise variance / mean of plain counts
 SIGNIFICANT = 4.0  # times its uncertainty: a weaker modulation gives no width
 HARMONICS = range(1, 30, 2)
+NO_COLLIMATOR = ("NONE", "INTR", "INTRINSIC", "无", "无准直器", "固有")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ def bar_phantom(
         for quadrant, width in zip(one.quadrants, one.widths_mm):
             if width is not None:
                 measurements += _of_quadrant(quadrant, {**one.place, "bar_width_mm": width}, pixel)
-        measurements += _smallest(one, measured=given is None)
+        measurements += _smallest(one, {**one.place, **_test_of(evidence, one)}, measured=given is None)
     return BarPhantom(
         measurements=tuple(measurements),
         remarks=(*remarks, *_remarks(frames, given), _rule()),
@@ -275,7 +277,22 @@ def ideal_modulation(width_mm: float, sigma_mm: float, aperture_mm: tuple[float,
     return math.sqrt(total)
 
 
-def _smallest(one: Barred, *, measured: bool) -> list[Measurement]:
+def _test_of(evidence: Evidence, one: Barred) -> dict[str, str]:
+    """Whether the image is intrinsic or of the system, and its nuclide, as published criteria ask; what is not known is left out."""
+    found = {}
+    named = evidence.header.get("collimators") or ()
+    index = int(one.place["detector"]) - 1
+    of_header = named[index] if index < len(named) else ""
+    collimator = str(evidence.facts.get("collimator") or of_header).strip().upper()
+    if collimator and not collimator.startswith("@"):  # some headers name the part, not its kind
+        found["test"] = "intrinsic" if collimator in NO_COLLIMATOR else "system"
+    nuclide = nuclide_named(evidence.facts.get("nuclide") or evidence.header.get("nuclide"))
+    if nuclide is not None:
+        found["nuclide"] = nuclide.name
+    return found
+
+
+def _smallest(one: Barred, where: dict[str, Any], *, measured: bool) -> list[Measurement]:
     """The narrowest bars such that they and all wider ones are resolved; of bars whose width is known."""
     known = sorted(
         ((width, quadrant.resolved) for quadrant, width in zip(one.quadrants, one.widths_mm) if width is not None), reverse=True
@@ -287,7 +304,7 @@ def _smallest(one: Barred, *, measured: bool) -> list[Measurement]:
         smallest = width
     if smallest is None:
         return []
-    return [SMALLEST.of(smallest, 0.01 * smallest if measured else 0.0, **one.place)]
+    return [SMALLEST.of(smallest, 0.01 * smallest if measured else 0.0, **where)]
 
 
 def _remarks(frames: Sequence[Barred], given: tuple[float, ...] | None) -> list[Remark]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from photopeak.phantom.bars import bars_files
+from photopeak.phantom.counter_tables import count_rate_files, leakage_files, spectrum_files
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
@@ -22,6 +23,9 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "lines": lines_files,
     "slits": slits_files,
     "dish": dish_files,
+    "spectrum": spectrum_files,
+    "count_rate": count_rate_files,
+    "leakage": leakage_files,
     "iec_body": iec_body_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,

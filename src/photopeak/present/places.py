@@ -36,6 +36,9 @@ KEYS: dict[str, Words] = {
     "estimator": Words("estimator", "估计方法"),
     "run": Words("run", "批次"),
     "nuclide": Words("nuclide", "核素"),
+    "between": Words("between", "比较对象"),
+    "test": Words("test", "检测方式"),
+    "direction": Words("direction", "走向"),
     "defect": Words("defect", "缺陷"),
     "x_mm": Words("x / mm", "x / mm"),
     "y_mm": Words("y / mm", "y / mm"),
@@ -101,6 +104,13 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("position", "centre"): Words("centre", "中心"),
     ("position", "central"): Words("centre", "中心"),
     ("position", "edge"): Words("edge", "边缘"),
+    ("position", "largest"): Words("largest of all positions", "各位置最大值"),
+    ("test", "intrinsic"): Words("intrinsic", "固有"),
+    ("test", "system"): Words("system", "系统"),
+    ("between", "detectors"): Words("between detectors", "探头之间"),
+    ("between", "nominal"): Words("from the nominal energy", "与标称能量之差"),
+    ("direction", "parallel"): Words("along the travel", "平行于扫描方向"),
+    ("direction", "perpendicular"): Words("across the travel", "垂直于扫描方向"),
     ("estimator", "algorithm_a"): Words("algorithm A", "算法 A"),
     ("estimator", "algorithm_s"): Words("algorithm S", "算法 S"),
     ("estimator", "q_hampel"): Words("Q/Hampel", "Q/Hampel 法"),
@@ -113,7 +123,20 @@ _VALUES: dict[tuple[str, str], Words] = {
 }
 
 #: keys whose value speaks for itself
-_BARE = {"fov", "nuclide", "analyte", "material", "lot", "roi", "statistic", "method", "estimator"}
+_BARE = {
+    "between",
+    "direction",
+    "test",
+    "fov",
+    "nuclide",
+    "analyte",
+    "material",
+    "lot",
+    "roi",
+    "statistic",
+    "method",
+    "estimator",
+}
 
 
 def place(where: Mapping[str, Any], language: Language, without: Iterable[str] = ()) -> str:
