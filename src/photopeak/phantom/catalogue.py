@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from photopeak.phantom.assays import assay_files, control_files, wells_files
 from photopeak.phantom.bars import bars_files
 from photopeak.phantom.counter_tables import count_rate_files, leakage_files, spectrum_files
 from photopeak.phantom.flood import flood_files
@@ -30,6 +31,9 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
     "spect_sources": reconstructed_sources_files,
+    "assay": assay_files,
+    "control_runs": control_files,
+    "counter_wells": wells_files,
 }
 
 
