@@ -101,6 +101,31 @@ ELEMENTS = {
     "At": ("at", "astatine", "砹"),
     "P": ("p", "phosphorus", "磷"),
 }
+#: code values of DICOM context group 4020 (SRT and SNOMED CT)
+CODES = {
+    "C-111A1": "F-18",
+    "77004003": "F-18",
+    "C-105A1": "C-11",
+    "40565003": "C-11",
+    "C-107A1": "N-13",
+    "21576001": "N-13",
+    "C-B1038": "O-15",
+    "129504001": "O-15",
+    "C-127A2": "Cu-64",
+    "3932008": "Cu-64",
+    "C-131A3": "Ga-68",
+    "35337001": "Ga-68",
+    "C-128A2": "Ge-68",
+    "53315004": "Ge-68",
+    "C-168A4": "Zr-89",
+    "63360001": "Zr-89",
+    "C-162A7": "Y-90",
+    "14691008": "Y-90",
+    "C-114A5": "I-124",
+    "40937006": "I-124",
+}
+#: those whose emission a PET scanner detects (Y-90 by its rare pairs, Ge-68 by its daughter)
+SEEN_BY_PET = ("F-18", "C-11", "N-13", "O-15", "Cu-64", "Ga-68", "Ge-68", "Zr-89", "Y-90", "I-124")
 _OF_WORD = {word: symbol for symbol, words in ELEMENTS.items() for word in words}
 
 

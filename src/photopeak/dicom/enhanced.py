@@ -19,7 +19,22 @@ UNITS = {
     "{propcounts}": "PROPCNTS",
     "g/ml": "GML",
     "g/ml{SUVbw}": "GML",
+    "g/ml{SUVlbm}": "GML",
+    "g/ml{SUVlbm(James128)}": "GML",
+    "g/ml{SUVlbm(Janma)}": "GML",
+    "g/ml{SUVibw}": "GML",
+    "cm2/ml": "CM2ML",
+    "cm2/ml{SUVbsa}": "CM2ML",
     "{counts}/s": "CPS",
+}
+#: the SUV Type that such a unit implies
+SUV_TYPES = {
+    "g/ml{SUVbw}": "BW",
+    "g/ml{SUVlbm}": "LBM",
+    "g/ml{SUVlbm(James128)}": "LBMJAMES128",
+    "g/ml{SUVlbm(Janma)}": "LBMJANMA",
+    "g/ml{SUVibw}": "IBW",
+    "cm2/ml{SUVbsa}": "BSA",
 }
 #: single yes-or-no elements that stand for a value of Corrected Image
 CORRECTIONS = {
@@ -66,6 +81,7 @@ def _slice(image: Image, index: int, groups: list[Dataset | None], extra: dict[s
         mapping = real_world_of(group) if group is not None else None
         if mapping is not None:
             scale, units = mapping[:2], UNITS.get(mapping[2], mapping[2] or None)
+            extra = extra | ({"suv_type": SUV_TYPES[mapping[2]]} if mapping[2] in SUV_TYPES else {})
             break
     times, per_slice = _times(content)
     return Slice(
@@ -105,4 +121,7 @@ def _extra(header: Dataset) -> dict[str, Any]:
     written = text(header, "DecayCorrectionDateTime")
     if moment := moment_text(written[:8], written[8:]):
         extra["decay_correction_datetime"] = moment
+    for keyword in ("DecayCorrected", "AttenuationCorrected"):
+        if value := text(header, keyword):
+            extra["decay_corrected" if keyword.startswith("Decay") else "attenuation_corrected"] = value
     return extra

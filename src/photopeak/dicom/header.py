@@ -73,6 +73,8 @@ PER_SLICE = {
     "frame_durations_ms": "ActualFrameDuration",
     "decay_factors": "DecayFactor",
     "prompts_counts": "PrimaryPromptsCountsAccumulated",
+    "delayed_counts": "SecondaryCountsAccumulated",
+    "scatter_fractions": "ScatterFractionFactor",
     "exposures_mas": "Exposure",
 }
 #: in the first item of RadiopharmaceuticalInformationSequence
@@ -106,6 +108,16 @@ PRIVATE = {
     "ge_scan_time": (0x0009, 0x0D, "GEMS_PETD_01", "DT"),
     "siemens_decay_time": (0x0071, 0x22, "SIEMENS MED PT", "DT"),
 }
+
+
+#: private values that may differ from slice to slice; their tuples end in "s"
+PRIVATE_PER_SLICE = ("philips_suv_factor", "philips_activity_factor")
+
+
+def private_per_slice(dataset: Dataset) -> dict[str, float | str]:
+    """The manufacturers' conversion factors of one slice, under their plural names."""
+    found = ((f"{name}s", _private(dataset, name)) for name in PRIVATE_PER_SLICE)
+    return {name: value for name, value in found if value is not None}
 
 
 def named_values(dataset: Dataset) -> dict[str, Any]:

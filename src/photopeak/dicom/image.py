@@ -81,6 +81,8 @@ def image_of(parsed: Parsed, file: EvidenceFile) -> Image | None:
     """The image in one parsed file, or None for a DICOMDIR. Raises Unusable for whatever holds no grey-scale image."""
     header = parsed.dataset
     modality = text(header, "Modality") or MODALITIES.get(text(header, "SOPClassUID"), "")
+    if modality == "NM" and MODALITIES.get(text(header, "SOPClassUID")) == "PT":
+        modality = "PT"  # SPECT in Bq/mL, stored as PET: its units and times are read as those of PET
     if "DirectoryRecordSequence" in header:
         return None
     if not modality and not text(header, "SOPClassUID") and integer(header, "Rows") is None:

@@ -10,7 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from photopeak.dicom.geometry import AXIAL, Stack, coincide, normal_of, stack
-from photopeak.dicom.header import LISTS, PER_SLICE, integer, moment_text, named_values, number, numbers, text, texts
+from photopeak.dicom.header import (
+    LISTS,
+    PER_SLICE,
+    integer,
+    moment_text,
+    named_values,
+    number,
+    numbers,
+    private_per_slice,
+    text,
+    texts,
+)
 from photopeak.dicom.image import (
     Image,
     acquired_of,
@@ -72,8 +83,10 @@ def slice_of(image: Image) -> Slice:
     for name, keyword in PER_SLICE.items():
         if (found := number(header, keyword)) is not None:
             per_slice[name] = found
+    per_slice |= private_per_slice(header) if image.modality == "PT" else {}
+    written = text(header, "AcquisitionDateTime")
     acquired = moment_text(text(header, "AcquisitionDate"), text(header, "AcquisitionTime"))
-    if acquired is not None:
+    if acquired := acquired or moment_text(written[:8], written[8:]):
         per_slice["acquisition_times"] = acquired
     return Slice(
         file=image.file,

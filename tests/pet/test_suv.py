@@ -1,0 +1,335 @@
+"""SUV against known truth: a flat object of SUV 1 written as every vendor and edition writes it, reference objects, real headers."""
+
+import datetime
+import json
+import math
+import tarfile
+
+import numpy as np
+import pytest
+
+from photopeak.dicom.gather import gather
+from photopeak.pet.body_size import body_mass_kg, body_surface_cm2
+from photopeak.pet.suv import suv
+from photopeak.pet.suv_conversion import suv_conversion
+from photopeak.phantom.as_dicom import write_volume
+from photopeak.procedure import Refused
+
+HALF_LIFE, DOSE, WEIGHT = 6586.2, 370e6, 74.0
+DECAY = math.log(2) / HALF_LIFE
+HOUR = 3600.0
+ATTENUATION_ONLY = ("NORM", "ATTN", "SCAT")
+
+
+def header(**changed):
+    """FDG given at 10:00, scan begun at 11:00, two beds; a changed entry that is None is left out."""
+    plain = {
+        "decay_correction": "START",
+        "corrected_image": ("NORM", "ATTN", "SCAT", "DECY"),
+        "series_time": "2026-03-02T11:00:00",
+        "acquisition_times": ("2026-03-02T11:00:00", "2026-03-02T11:03:00"),
+        "frame_durations_ms": (180000.0, 180000.0),
+        "frame_reference_times_ms": tuple(1000 * (at + delay(180.0)) for at in (0.0, 180.0)),
+        "injection_datetime": "2026-03-02T10:00:00",
+        "injection_time": "10:00:00",
+        "total_dose_bq": DOSE,
+        "half_life_s": HALF_LIFE,
+        "weight_kg": WEIGHT,
+        "height_m": 1.80,
+        "sex": "M",
+        "image_type": ("ORIGINAL", "PRIMARY"),
+        "nuclide_code": "C-111A1",
+    }
+    return {name: value for name, value in (plain | changed).items() if value is not None}
+
+
+def delay(duration):
+    exponent = DECAY * duration
+    return math.log(exponent / (1 - math.exp(-exponent))) / DECAY
+
+
+def converted(units="BQML", facts=None, vendor="", **changed):
+    return suv_conversion(header(**changed), units, slices=2, facts=facts or {}, vendor=vendor)
+
+
+EXPECTED = 1000 * WEIGHT / (DOSE * 2 ** (-HOUR / HALF_LIFE))
+
+
+def codes(conversion):
+    return [one.code for one in conversion.remarks]
+
+
+def test_an_image_corrected_to_its_start_is_divided_by_the_activity_left_at_the_start():
+    found = converted()
+    assert found.factors == pytest.approx((EXPECTED,), rel=1e-12)
+    assert found.reference.spread_s == pytest.approx(0, abs=2e-3)
+    assert codes(found) == []
+
+
+def test_an_image_corrected_to_the_administration_is_divided_by_the_activity_given():
+    assert converted(decay_correction="ADMIN", injection_datetime=None, injection_time=None).factors == pytest.approx(
+        (1000 * WEIGHT / DOSE,)
+    )
+
+
+def test_an_uncorrected_image_is_corrected_slice_by_slice_for_the_decay_before_and_during_its_frame():
+    expected = [
+        1000 * WEIGHT / DOSE * DECAY * 180 / (1 - math.exp(-DECAY * 180)) * math.exp(DECAY * (HOUR + at)) for at in (0, 180)
+    ]
+    found = converted(decay_correction="NONE", corrected_image=ATTENUATION_ONLY)
+    assert found.factors == pytest.approx(expected, rel=1e-9)
+    assert codes(converted(decay_correction="NONE")) == ["decay_correction_contradicts"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "route"),
+    [
+        ({}, "series_time"),
+        ({"series_time": "2026-03-02T15:00:00", "ge_scan_time": "2026-03-02T11:00:00"}, "ge_scan_time"),
+        ({"series_time": "2026-03-02T15:00:00"}, "frame_reference_time"),
+        ({"series_time": None}, "frame_reference_time"),
+        (
+            {"series_time": None, "frame_reference_times_ms": None, "siemens_decay_time": "2026-03-02T11:00:00"},
+            "siemens_decay_time",
+        ),
+        ({"decay_correction_datetime": "2026-03-02T11:00:00", "series_time": None}, "decay_correction_datetime"),
+    ],
+)
+def test_every_route_leads_to_the_same_reference(changed, route):
+    found = converted(**changed)
+    assert found.reference.route == route
+    assert found.factors[0] == pytest.approx(EXPECTED, rel=1e-6)
+
+
+def test_routes_that_differ_by_more_than_a_percent_are_told_and_the_first_is_kept():
+    late = tuple(ms - 600_000 for ms in header()["frame_reference_times_ms"])
+    found = converted(frame_reference_times_ms=late)
+    assert codes(found) == ["reference_times_disagree"]
+    assert found.reference.spread_s == pytest.approx(600, abs=0.01)
+    assert found.factors[0] == pytest.approx(EXPECTED)
+    near = tuple(ms - 60_000 for ms in header()["frame_reference_times_ms"])
+    assert codes(converted(frame_reference_times_ms=near)) == []
+
+
+def test_a_decay_factor_is_one_more_route_unless_it_is_the_placeholder_one():
+    right = tuple(math.exp(DECAY * (at + delay(180.0))) for at in (0.0, 180.0))
+    assert converted(decay_factors=right).reference.spread_s == pytest.approx(0, abs=2e-3)
+    assert "decay_factor" not in converted(decay_factors=(1.0, 1.0)).reference.routes
+    wrong = tuple(1.1 * one for one in right)
+    assert codes(converted(decay_factors=wrong)) == ["reference_times_disagree"]
+
+
+def test_ge_counts_the_frame_reference_to_the_start_of_the_frame_and_is_not_blamed_for_it():
+    times = {"frame_reference_times_ms": (0.0, 180_000.0), "frame_durations_ms": (600_000.0, 600_000.0)}
+    assert codes(converted(vendor="GE MEDICAL SYSTEMS", **times)) == []
+    assert codes(converted(vendor="Other", **times)) == ["reference_times_disagree"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        # injected before midnight, the header has no date for it
+        {
+            "series_time": "2026-03-02T00:30:00",
+            "acquisition_times": ("2026-03-02T00:30:00", "2026-03-02T00:33:00"),
+            "injection_datetime": None,
+            "injection_time": "23:30:00",
+        },
+        # the second bed began after midnight, without dates of acquisition
+        {
+            "series_time": "2026-03-02T23:58:00",
+            "acquisition_times": ("23:58:00", "00:01:00"),
+            "injection_datetime": "2026-03-02T22:58:00",
+            "injection_time": "22:58:00",
+        },
+        # no dates at all
+        {
+            "series_time": "11:00:00",
+            "acquisition_times": ("11:00:00", "11:03:00"),
+            "injection_datetime": None,
+        },
+        # an anonymiser left the year 1 on the images
+        {
+            "series_time": "0001-01-01T11:00:00",
+            "acquisition_times": ("0001-01-01T11:00:00", "0001-01-01T11:03:00"),
+        },
+        {"injection_datetime": None},
+        {"injection_time": None},
+        {"series_time": "11:00:00"},
+    ],
+)
+def test_midnight_and_missing_dates_do_not_change_suv(changed):
+    hour = converted(**changed)
+    if changed.get("injection_time") == "23:30:00" or changed.get("series_time", "").endswith("23:58:00"):
+        assert math.isclose((hour.reference.moment - hour.injected).total_seconds(), 3600)
+    shorter = (hour.reference.moment - hour.injected).total_seconds()
+    assert hour.factors[0] == pytest.approx(1000 * WEIGHT / (DOSE * 2 ** (-shorter / HALF_LIFE)))
+    assert shorter == pytest.approx(3600, abs=1e-3)
+
+
+def test_a_dose_in_mbq_a_weight_in_g_and_a_half_life_in_minutes_are_repaired_and_told():
+    found = converted(total_dose_bq=DOSE / 1e6, weight_kg=WEIGHT * 1000, half_life_s=HALF_LIFE / 60)
+    assert found.factors[0] == pytest.approx(EXPECTED, rel=1e-3)
+    assert codes(found) == ["dose_in_mbq", "weight_in_g", "half_life_disagrees"]
+
+
+@pytest.mark.parametrize("named", [{}, {"nuclide_code": None, "nuclide": "^18^Fluorine"}])
+def test_a_missing_half_life_comes_from_the_nuclide(named):
+    found = converted(half_life_s=None, **named)
+    assert found.factors[0] == pytest.approx(EXPECTED, rel=1e-3)
+    assert codes(found) == ["half_life_from_nuclide"]
+
+
+def test_a_half_life_of_another_nuclide_is_told():
+    assert codes(converted(nuclide_code="C-131A3")) == ["half_life_disagrees"]
+
+
+def test_spect_stored_as_pet_is_converted_and_told():
+    found = converted(nuclide_code=None, nuclide="^99m^Technetium", half_life_s=21624.0)
+    assert codes(found) == ["spect_stored_as_pet"]
+
+
+def test_the_manufacturers_counts_are_converted_by_suv_factor_or_by_activity_factor():
+    by_suv = converted("CNTS", philips_suv_factor=0.0005, philips_suv_factors=(0.0005, 0.0005))
+    assert (by_suv.factors, by_suv.per_becquerel) == ((0.0005,), False)
+    by_activity = converted("CNTS", philips_suv_factor=0.0, philips_activity_factor=2.5)
+    assert by_activity.factors[0] == pytest.approx(2.5 * EXPECTED)
+    each = converted("CNTS", philips_activity_factors=(2.5, 5.0))
+    assert each.factors == pytest.approx((2.5 * EXPECTED, 5.0 * EXPECTED))
+
+
+@pytest.mark.parametrize("kind", ["LBM", "LBMJAMES128", "LBMJANMA", "IBW"])
+@pytest.mark.parametrize("sex", ["M", "F", "O"])
+def test_suv_by_another_body_measure_becomes_suv_by_weight(kind, sex):
+    found = converted("GML", suv_type=kind, sex=sex)
+    assert found.factors[0] == pytest.approx(WEIGHT / body_mass_kg(kind, WEIGHT, 180, sex))
+    assert codes(found) == (["sex_not_stated"] if sex == "O" else [])
+    assert converted("GML", suv_type=None).factors == (1.0,) == converted("GML", suv_type="BW").factors
+
+
+def test_body_measures_have_their_published_values():
+    """Expected by hand from the formulae, 74 kg and 180 cm."""
+    assert body_mass_kg("LBM", 74, 180, "M") == pytest.approx(81.4 - 120 * (74 / 180) ** 2)
+    assert body_mass_kg("LBMJAMES128", 74, 180, "M") == pytest.approx(59.7664, abs=1e-3)
+    assert body_mass_kg("LBMJAMES128", 74, 180, "F") == pytest.approx(79.18 - 148 * (74 / 180) ** 2)
+    assert body_mass_kg("LBMJANMA", 74, 180, "M") == pytest.approx(59.0683, abs=1e-3)
+    assert body_mass_kg("IBW", 74, 180, "F") == pytest.approx(70.98)
+    assert body_mass_kg("IBW", 74, 180, "O") == pytest.approx((70.98 + 77.68) / 2)
+    assert body_surface_cm2(74, 180) == pytest.approx(19304, rel=2e-3)
+    assert converted("CM2ML", suv_type="BSA").factors[0] == pytest.approx(74000 / body_surface_cm2(74, 180))
+
+
+@pytest.mark.parametrize(
+    ("units", "changed", "code"),
+    [
+        ("PROPCNTS", {}, "units_not_quantitative"),
+        ("CPS", {}, "units_not_quantitative"),
+        (None, {}, "units_not_quantitative"),
+        ("CNTS", {}, "counts_without_factor"),
+        ("CNTS", {"philips_suv_factor": 0.0, "philips_activity_factor": 0.0}, "counts_without_factor"),
+        ("GML", {"suv_type": "BSA"}, "suv_type_unknown"),
+        ("GML", {"suv_type": "LBM", "height_m": None}, "no_height"),
+        ("GML", {"suv_type": "LBM", "weight_kg": None}, "no_weight"),
+        ("CM2ML", {"height_m": 0.0}, "no_height"),
+        ("BQML", {"corrected_image": ("NORM", "DECY")}, "not_attenuation_corrected"),
+        ("GML", {"corrected_image": None}, "not_attenuation_corrected"),
+        ("BQML", {"corrected_image": ATTENUATION_ONLY}, "not_decay_corrected"),
+        ("BQML", {"corrected_image": ATTENUATION_ONLY, "decay_correction": "ADMIN"}, "not_decay_corrected"),
+        ("BQML", {"decay_correction": None}, "decay_correction_unknown"),
+        ("BQML", {"total_dose_bq": None}, "no_injected_activity"),
+        ("BQML", {"total_dose_bq": 0.0}, "no_injected_activity"),
+        ("BQML", {"weight_kg": 0.0}, "no_weight"),
+        ("BQML", {"half_life_s": None, "nuclide_code": None}, "no_half_life"),
+        ("BQML", {"injection_datetime": None, "injection_time": None}, "no_injection_time"),
+        ("BQML", {"injection_datetime": "2026-03-02T12:00:00"}, "injection_time_impossible"),
+        ("BQML", {"injection_datetime": "2024-03-02T10:00:00"}, "injection_time_impossible"),
+        ("BQML", {"series_time": "2026-03-02T15:00:00", "frame_reference_times_ms": None}, "no_reference_time"),
+        ("BQML", {"decay_correction": "NONE", "frame_durations_ms": None}, "no_frame_times"),
+        ("BQML", {"image_type": ("DERIVED", "SECONDARY")}, "derived_image"),
+        ("BQML", {"series_type": ("WHOLE BODY", "REPROJECTION")}, "derived_image"),
+        ("BQML", {"counts_source": "TRANSMISSION"}, "transmission"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_its_reason(units, changed, code):
+    with pytest.raises(Refused) as refused:
+        converted(units, **changed)
+    assert refused.value.code == code
+
+
+def test_facts_go_before_the_header():
+    at = datetime.datetime(2026, 3, 2, 9, 0)
+    told = {"activity_mbq": 500.0, "assayed_at": at, "residual_mbq": 20.0, "weight_kg": 60.0}
+    found = converted(facts=told, total_dose_bq=None, weight_kg=None, injection_datetime=None, injection_time=None)
+    assert found.factors[0] == pytest.approx(60_000 / (480e6 * 2 ** (-2 * HOUR / HALF_LIFE)))
+
+
+def test_a_series_written_to_disk_has_the_suv_it_was_built_with(tmp_path):
+    values = np.zeros((6, 12, 12))
+    values[1:5, 2:10, 2:10] = 5000.0
+    values[2, 4, 4] = 20000.0
+    write_volume(tmp_path, values, spacing_mm=(4.0, 4.0, 4.0))
+    (evidence,) = gather([tmp_path]).evidence
+    found = {m.where.get("statistic", m.quantity.name): m.value for m in suv(evidence).measurements}
+    factor = 70_000 / (350e6 * 2 ** (-3600 / HALF_LIFE))
+    assert found["suv_factor"] == pytest.approx(factor, rel=1e-6)
+    assert found["median"] == found["min"] == pytest.approx(5000 * factor, rel=1e-4)
+    assert found["max"] == pytest.approx(20000 * factor, rel=1e-4)
+
+
+def test_an_empty_image_is_refused(evidence_of):
+    with pytest.raises(Refused):
+        suv(evidence_of(np.zeros((6, 6, 6)), (2, 2, 2)))
+
+
+def test_the_reference_objects_have_cold_median_and_hot_as_published(shared, tmp_path):
+    with tarfile.open(shared / "data" / "suv_objects" / "suv_objects.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folders = sorted(folder for folder in tmp_path.iterdir() if folder.is_dir())
+    assert len(folders) == 8
+    for folder in folders:
+        (evidence,) = gather([folder / "PT"]).evidence
+        found = {m.where.get("statistic"): m.value for m in suv(evidence).measurements}
+        expected = {"min": 0.20, "median": 1.00, "max": 4.00}
+        assert {key: round(found[key], 2) for key in expected} == expected, folder.name
+
+
+REAL = {
+    "SIEMENS": 0.00042748316187197236,
+    "GE_MEDICAL_AND_BQML": 0.0005367387681819742,
+    "PHILIPS_BQML": 0.0007463747013889488,
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_headers_of_three_vendors_have_the_factor_their_vendors_state(shared, tmp_path, name):
+    """PT slices are built round the real headers."""
+    instances = json.loads((shared / "data" / "suv_headers" / f"{name}-instances.json").read_text("utf-8"))
+    (folder,) = [tmp_path / name]
+    files = write_volume(folder, np.full((len(instances), 8, 8), 1000.0), spacing_mm=(3.0, 4.0, 4.0))
+    import pydicom
+
+    for file, found in zip(files, instances):
+        dataset = pydicom.dcmread(file)
+        del dataset.DecayFactor  # of the phantom, not of the header
+        item = dataset.RadiopharmaceuticalInformationSequence[0]
+        for keyword, value in found.items():
+            if keyword == "PhilipsPETPrivateGroup":
+                continue
+            own = item if keyword.startswith("Radio") else dataset
+            setattr(own, keyword, value.strip() if isinstance(value, str) else value)
+        dataset.save_as(file)
+    (evidence,) = gather([folder]).evidence
+    result = suv(evidence)
+    factor = next(m.value for m in result.measurements if m.quantity.name == "suv_factor")
+    assert factor == pytest.approx(REAL[name], rel=1e-6)
+    assert ("reference_times_disagree" in [one.code for one in result.remarks]) == (name == "PHILIPS_BQML")
+
+
+def test_the_real_phantom_series_is_converted_and_the_proportional_counts_are_refused(shared):
+    (siemens,) = gather([shared / "data" / "pet" / "siemens_nema_iq"]).evidence
+    found = {m.where.get("statistic", m.quantity.name): m.value for m in suv(siemens).measurements}
+    assert found["suv_factor"] == pytest.approx(10_000 / (35.1e6 * 2 ** (-(86 * 60 + 30) / HALF_LIFE)), rel=1e-6)
+    (ge,) = gather([shared / "data" / "pet" / "ge_uniform_cylinder_propcnts"]).evidence
+    with pytest.raises(Refused) as refused:
+        suv(ge)
+    assert refused.value.code == "units_not_quantitative"
