@@ -190,6 +190,12 @@ def time_of_most(parent: Nuclide, daughter: Nuclide) -> float:
     return math.log(second / first) / (second - first)
 
 
+def nuclide_coded(code: object) -> Nuclide | None:
+    """The nuclide of a DICOM code value (context group 4020), or None."""
+    name = CODES.get(str(code), "")
+    return NUCLIDES.get(name) or icrp107().get(name)
+
+
 def seconds_between(earlier: datetime.datetime, later: datetime.datetime) -> float:
     """Seconds from one local moment to another; a time zone on one of them only is dropped, cameras write local time."""
     if (earlier.tzinfo is None) != (later.tzinfo is None):
