@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from photopeak.dicom.gather import gather
-from photopeak.pet.body_size import body_mass_kg, body_surface_cm2
 from photopeak.pet.suv import suv
-from photopeak.pet.suv_conversion import suv_conversion
 from photopeak.phantom.as_dicom import write_volume
 from photopeak.procedure import Refused
+from photopeak.suv.body_size import body_mass_kg, body_surface_cm2
+from photopeak.suv.suv_conversion import suv_conversion
 
 HALF_LIFE, DOSE, WEIGHT = 6586.2, 370e6, 74.0
 DECAY = math.log(2) / HALF_LIFE

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Figure, Picture
 from photopeak.measurement import Measurement, Quantity
-from photopeak.pet.scan_times import Reference
-from photopeak.pet.suv_conversion import Conversion, suv_conversion
 from photopeak.procedure import Condition, Refused, Result, procedure
+from photopeak.suv.scan_times import Reference
+from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float32]

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from photopeak.pet.body_size import MASSES, body_mass_kg, body_surface_cm2
-from photopeak.pet.scan_times import (
+from photopeak.procedure import Refused, Remark, remark
+from photopeak.suv.body_size import MASSES, body_mass_kg, body_surface_cm2
+from photopeak.suv.scan_times import (
     Reference,
     ScanTimes,
     injection,
@@ -23,8 +24,7 @@ from photopeak.pet.scan_times import (
     reference_time,
     scan_times,
 )
-from photopeak.pet.suv_dose import dose_of, half_life_of, positive, weight_of
-from photopeak.procedure import Refused, Remark, remark
+from photopeak.suv.suv_dose import dose_of, half_life_of, positive, weight_of
 
 SPREAD_NOTED = 0.01  # relative effect on SUV
 HALF_LIVES_NOTED, HALF_LIVES_POSSIBLE = 5.0, 20.0
