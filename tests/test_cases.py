@@ -114,3 +114,11 @@ def test_a_table_is_known_by_its_columns_or_their_aliases(rows_table):
 )
 def test_dates_are_read_as_people_write_them(text, expected):
     assert moment(text) == expected
+
+
+def test_a_quotient_that_ends_in_a_unit_is_never_converted(rows_table):
+    def rate(evidence, *, dose_rate_usv_h: Annotated[float | None, Words("rate", "剂量率"), Column()] = None):
+        raise NotImplementedError
+
+    cases, _, _ = cases_of(rows_table({"dose_rate_usv_min": 1}), rate, {})
+    assert not cases[0].has("dose_rate_usv_h")

@@ -35,6 +35,7 @@ FAMILIES: tuple[Mapping[str, float], ...] = (
     {"pct": 1.0, "percent": 1.0, "fraction": 100.0},
     {"mgy": 1e-3, "gy": 1.0},
 )
+QUOTIENTS = ("sv_h", "gy_h", "cps_mbq")  # names that end in a unit of a family but are quotients: never converted
 SHOWN_IN_FULL = 6
 
 
@@ -243,7 +244,9 @@ def _few(remarks: Sequence[Remark]) -> tuple[Remark, ...]:
 
 
 def _unit_of(name: str) -> tuple[str, str]:
-    """A name without its unit, and the unit; the unit is "" where the name does not end in one."""
+    """A name without its unit, and the unit; the unit is "" where the name does not end in one, or in a quotient."""
+    if "_per_" in name or name.endswith(QUOTIENTS):
+        return name, ""
     stem, _, last = name.rpartition("_")
     return (stem, last) if stem and any(last in family for family in FAMILIES) else (name, "")
 
