@@ -7,7 +7,6 @@ it gives the pixel size (mm per channel) that every width uses; else the header'
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,7 +19,6 @@ from photopeak.figure import Axis, Chart, Figure, Line, Picture
 from photopeak.gamma_camera.edges import EdgeFrame, edge_frames
 from photopeak.gamma_camera.line_images import (
     LineFrame,
-    Scale,
     few_counts,
     label_of,
     measured_frames,
@@ -29,17 +27,16 @@ from photopeak.gamma_camera.line_images import (
     spacing_of,
 )
 from photopeak.gamma_camera.line_strips import MeasuredLine, Profile
+from photopeak.gamma_camera.line_widths import FWHM, FWTM, line_widths, mean_of
 from photopeak.gamma_camera.recognition import not_showing, sight_of
 from photopeak.gamma_camera.slit_field import strips_in_fields
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Remark, Result, procedure, remark
-from photopeak.profile import FWHM_PER_SIGMA, FWTM_PER_SIGMA, SIGNIFICANT_MISFIT, Spread
+from photopeak.profile import FWHM_PER_SIGMA, FWTM_PER_SIGMA
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 
-FWHM = Quantity(name="fwhm", unit="mm", en="full width at half maximum", zh="半高宽")
-FWTM = Quantity(name="fwtm", unit="mm", en="full width at tenth maximum", zh="十分之一高宽")
 PIXEL_SIZE = Quantity(
     name="pixel_size_measured", unit="mm", en="pixel size from the known distance", zh="由已知间距测得的像素大小", judged=False
 )
@@ -125,7 +122,7 @@ def spatial_resolution(
             if scale is not None:
                 measurements.append(PIXEL_SIZE.of(own_pixel * scale.factor, own_pixel * scale.u, **one.place, axis=axis))
             for place, chosen in _fields(evidence, one, lines, axis, slits=slits):
-                measurements += _widths(lines, chosen, {**one.place, "axis": axis, **place}, scale)
+                measurements += line_widths(lines, chosen, {**one.place, "axis": axis, **place}, scale)
             profiles.append((_title(one, axis), lines[len(lines) // 2].example))
     return SpatialResolution(
         measurements=tuple(measurements),
@@ -144,61 +141,6 @@ def _fields(
     if not slits:
         return [({}, [np.ones(len(line.along_mm), dtype=bool) for line in lines])]
     return [({"fov": name}, list(chosen)) for name, chosen in strips_in_fields(evidence, one, lines, axis).items()]
-
-
-def _widths(
-    lines: Sequence[MeasuredLine], chosen: Sequence[npt.NDArray[np.bool_]], where: dict[str, Any], scale: Scale | None
-) -> list[Measurement]:
-    factor, u_factor = (scale.factor, scale.u / scale.factor) if scale else (1.0, 0.0)
-
-    def picked(name: str) -> Floats:
-        return np.concatenate([getattr(line, name)[inside] for line, inside in zip(lines, chosen)])
-
-    found = []
-    gaussian, noise = picked("fwhm_mm"), picked("fwhm_u_mm")
-    value, u = mean_of(gaussian, noise)
-    if value is not None:
-        relative = math.hypot(u / value, u_factor)
-        found.append(FWHM.of(value * factor, value * factor * relative, **where, method="gaussian"))
-        tenth = value * FWTM_PER_SIGMA / FWHM_PER_SIGMA
-        found.append(FWTM.of(tenth * factor, tenth * factor * relative, **where, method="gaussian"))
-    for quantity, name, spread_name in ((FWHM, "nema_fwhm_mm", "fwhm_spread"), (FWTM, "nema_fwtm_mm", "fwtm_spread")):
-        widths = picked(name)
-        spread = _common([getattr(line, spread_name) for line in lines])
-        good = np.isfinite(widths)
-        if spread is None or not good.any():
-            continue
-        cos = math.cos(math.atan(lines[0].slope))
-        middle, u = mean_of(widths, np.full(len(widths), spread.sd_mm * cos))
-        if middle is not None:
-            total = math.hypot(math.hypot(u, spread.bias_mm * cos) / middle, u_factor)
-            found.append(quantity.of(middle * factor, middle * factor * total, **where, method="nema"))
-    return found
-
-
-def mean_of(values: Floats, noise: Floats) -> tuple[float | None, float]:
-    """Mean of finite values and its standard uncertainty: from their noise, or their scatter where that is clearly larger."""
-    good = np.isfinite(values) & np.isfinite(noise)
-    number = int(good.sum())
-    if not number:
-        return None, 0.0
-    mean = float(values[good].mean())
-    u = float(np.sqrt((noise[good] ** 2).sum()) / number)
-    if number > 4:
-        chi = float((((values[good] - mean) / np.maximum(noise[good], 1e-12)) ** 2).sum()) / (number - 1)
-        if chi > 1 + SIGNIFICANT_MISFIT * math.sqrt(2 / (number - 1)):
-            u = max(u, float(values[good].std(ddof=1)) / math.sqrt(number))
-    return mean, u
-
-
-def _common(spreads: Sequence[Spread | None]) -> Spread | None:
-    known = [one for one in spreads if one is not None]
-    if not known:
-        return None
-    return Spread(
-        bias_mm=float(np.mean([one.bias_mm for one in known])),
-        sd_mm=math.sqrt(float(np.mean([one.sd_mm**2 for one in known]))),
-    )
 
 
 def _title(one: LineFrame, axis: str) -> Words:

@@ -13,6 +13,7 @@ from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
 from photopeak.phantom.lines import lines_files
 from photopeak.phantom.planar_sources import dish_files
+from photopeak.phantom.registration import registration_files
 from photopeak.phantom.slits import slits_files
 from photopeak.phantom.spect_projections import centre_of_rotation_files
 from photopeak.phantom.spect_sources import reconstructed_sources_files
@@ -27,6 +28,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "spectrum": spectrum_files,
     "count_rate": count_rate_files,
     "leakage": leakage_files,
+    "window_registration": registration_files,
     "iec_body": iec_body_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
