@@ -35,6 +35,7 @@ FACTS: dict[str, str] = {
     "glucose_mmol_l": NUMBER,
     "collimator": TEXT,
     "distance_mm": NUMBER,
+    "scan_speed_cm_per_min": NUMBER,
     "nuclide": TEXT,
     "detector": NUMBER,
     "earl": NUMBER,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from photopeak.evidence import Evidence, Frame, PlanarImages
 from photopeak.gamma_camera.line_strips import FWHM_OF_OUTLINE, LONGEST_STRIP_MM, LineLost, MeasuredLine, measure_line
 from photopeak.gamma_camera.recognition import WORDS, Sight, Source, saturated, sight_of, sight_of_frame, sources_in
-from photopeak.procedure import Refused, Remark, remark
+from photopeak.procedure import Condition, Refused, Remark, remark
 from photopeak.words import Words
 
 FEWEST_PEAK_COUNTS = 1000  # NEMA NU 1-2007: in the peak of each strip
@@ -261,3 +261,15 @@ def label_of(place: dict[str, Any]) -> Words:
         f"detector {place['detector']}" + (f", window {window}" if window else ""),
         f"探头 {place['detector']}" + (f"，能窗 {window}" if window else ""),
     )
+
+
+def said(evidence: Evidence) -> tuple[Condition, ...]:
+    """What facts and headers say of collimator, distance and nuclide."""
+    found = []
+    collimator = evidence.facts.get("collimator") or ", ".join(evidence.header.get("collimators", ()) or ())
+    if collimator:
+        found.append(Condition(label=Words("collimator", "准直器"), value=Words(str(collimator), str(collimator))))
+    if "distance_mm" in evidence.facts:
+        text = f"{evidence.facts['distance_mm']:g} mm"
+        found.append(Condition(label=Words("distance", "距离"), value=Words(text, text)))
+    return tuple(found)

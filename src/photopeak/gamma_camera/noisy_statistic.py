@@ -62,6 +62,22 @@ def noise_of_largest(values: Floats, noise_sd: Floats, design: Floats | None = N
     return Noisy(bias=max(found.bias, float(alike.max(axis=1).mean())), sd=found.sd)
 
 
+def integral(values: Floats) -> Floats:
+    """100 (max - min) / (max + min) of 1 + each row of values[draw, n]."""
+    high, low = values.max(axis=-1), values.min(axis=-1)
+    return np.asarray(100 * (high - low) / (2 + high + low))
+
+
+def noise_of_range(values: Floats, noise_sd: Floats) -> Noisy:
+    """`noise_in` of the integral non-uniformity of 1 + `values`, in per cent; as in `noise_of_largest`, at both ends."""
+    found = noise_in(integral, values, noise_sd)
+    reach = _NEAR * float(noise_sd.mean())
+    draws = _generator(values, noise_sd).normal(size=(_DRAWS, len(values))) * noise_sd
+    high, low = values > values.max() - reach, values < values.min() + reach
+    alike = 50 * float((draws[:, high].max(axis=1) - draws[:, low].min(axis=1)).mean())
+    return Noisy(bias=max(found.bias, alike), sd=found.sd)
+
+
 def _generator(values: Floats, noise_sd: Floats) -> np.random.Generator:
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes() + np.ascontiguousarray(noise_sd).tobytes()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))

@@ -23,6 +23,7 @@ from photopeak.gamma_camera.line_images import (
     label_of,
     measured_frames,
     pixel_of,
+    said,
     scale_of,
     spacing_of,
 )
@@ -190,18 +191,6 @@ def _conditions(evidence: Evidence, frames: Sequence[LineFrame], pixel: tuple[fl
         ),
     ]
     return (*found, *said(evidence))
-
-
-def said(evidence: Evidence) -> tuple[Condition, ...]:
-    """What facts and headers say of collimator, distance and nuclide."""
-    found = []
-    collimator = evidence.facts.get("collimator") or ", ".join(evidence.header.get("collimators", ()) or ())
-    if collimator:
-        found.append(Condition(label=Words("collimator", "准直器"), value=Words(str(collimator), str(collimator))))
-    if "distance_mm" in evidence.facts:
-        text = f"{evidence.facts['distance_mm']:g} mm"
-        found.append(Condition(label=Words("distance", "距离"), value=Words(text, text)))
-    return tuple(found)
 
 
 def _of_edges(evidence: Evidence) -> SpatialResolution:

@@ -17,6 +17,7 @@ from photopeak.phantom.registration import registration_files
 from photopeak.phantom.slits import slits_files
 from photopeak.phantom.spect_projections import centre_of_rotation_files
 from photopeak.phantom.spect_sources import reconstructed_sources_files
+from photopeak.phantom.whole_body import whole_body_lines_files, whole_body_speed_files
 from photopeak.procedure import Option, options_of_function
 
 CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
@@ -29,6 +30,8 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "count_rate": count_rate_files,
     "leakage": leakage_files,
     "window_registration": registration_files,
+    "whole_body_lines": whole_body_lines_files,
+    "whole_body_speed": whole_body_speed_files,
     "iec_body": iec_body_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
