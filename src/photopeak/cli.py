@@ -248,6 +248,8 @@ def _value(option: Option, text: str) -> Any:
             f"--{option.name.replace('_', '-')} is one of {', '.join(choices)}, not {text}",
             f"--{option.name.replace('_', '-')} 须为 {'、'.join(choices)} 之一，不是 {text}",
         )
+    if not choices and str in kinds and text.startswith("@"):
+        return _text_of(Path(text[1:]))
     if choices or str in kinds:
         return text
     if bool in kinds and text.lower() in YES_OR_NO:
@@ -257,6 +259,14 @@ def _value(option: Option, text: str) -> Any:
             return kind(text)
     name = option.name.replace("_", "-")
     raise Wrong(f"--{name}: {text!r} is not a value it takes", f"--{name}：{text!r} 不是可接受的取值")
+
+
+def _text_of(path: Path) -> str:
+    """`--option @file`: the text of a file as the value of an option."""
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Wrong(f"{path}: cannot be read ({error})", f"{path}：无法读取（{error}）") from error
 
 
 def _checked(

@@ -117,7 +117,8 @@ def test_a_consensus_of_17_gives_z_prime_and_of_18_gives_z(table, count, score, 
 @pytest.mark.parametrize("count", [5, 11])
 def test_a_group_under_twelve_is_judged_by_the_fixed_criterion_only(table, count):
     result = performance_score(table("laboratory,value", normal_round(count, spread=0.3)), allowable_percent=25)
-    assert {m.quantity.name for m in result.measurements} == {"deviation_percent", "pt_score"}
+    plain = {"deviation_percent", "deviation", "percent_of_allowable", "pt_score"}
+    assert {m.quantity.name for m in result.measurements} == plain
     assert "fixed_criterion_only" in codes(result)
     assert set(outcomes(result).values()) == {"pass"}
 
@@ -279,3 +280,36 @@ def test_one_target_for_several_samples_is_refused(table):
     with pytest.raises(Refused) as refused:
         performance_score(table("laboratory,sample,value", [["A", "S1", 1], ["A", "S2", 2]]), target=1)
     assert refused.value.code == "several_samples"
+
+
+SCORES = {"D%": "deviation_percent", "PA": "percent_of_allowable", "z": "z_score", "z'": "z_prime", "zeta": "zeta", "En": "en_score"}
+
+
+def test_the_procedure_gives_all_126_scores_of_the_published_example_within_their_digits(table, expected, rows_of):
+    rows = [[r["lab"], r["x"], r["U"], r["k"]] for r in rows_of("iso13528_E4_mercury.csv")]
+    given = expected("E4-")[0]["given"]
+    result = performance_score(
+        table("laboratory,value,expanded_uncertainty,k", rows),
+        target=given["x_pt"],
+        target_uncertainty=given["u_x_pt"],
+        sigma_pt=given["sigma_pt"],
+        allowable_absolute=given["delta_E"],
+    )
+    found = {(m.where.get("laboratory"), m.quantity.name): m.value for m in result.measurements}
+    for row in expected("E4-"):
+        value = found[(row["id"].split("-")[1], SCORES[row["quantity"]])]
+        assert value == pytest.approx(row["expected"], abs=0.5001 * 10.0 ** -row["decimals"]), row["id"]
+
+
+def test_a_deviation_stands_in_the_unit_of_the_result_too(table):
+    result = performance_score(table("laboratory,value,unit", [["A", 12.5, "ng/mL"]]), target=10)
+    deviation = next(m for m in result.measurements if m.quantity.name == "deviation")
+    assert (deviation.value, deviation.unit) == (2.5, "ug/L")
+
+
+def test_numbered_replicates_are_one_result_and_not_several_laboratories(table):
+    rows = [[f"L{n}", r, 10 + n / 10 + (0.5 if r == 1 else -0.5)] for n in range(6) for r in (1, 2)]
+    result = performance_score(table("laboratory,replicate,value", rows), target=10)
+    assert measured(result, "deviation_percent")["L3"] == pytest.approx(3)
+    assert "fixed_criterion_only" in codes(result)
+    assert len(measured(result, "deviation_percent")) == 6

@@ -145,3 +145,39 @@ def test_scoring_by_another_protocol_than_the_frozen_one_is_refused(table):
     with pytest.raises(Refused) as refused:
         performance_score(evidence, scheme=SCHEME.replace("25.0", "30"), frozen=frozen)
     assert refused.value.code == "protocol_changed"
+
+
+FACTOR = SCHEME + '\n[[analyte]]\nname = "insulin"\nunit = "pmol/L"\n\n[[factor]]\nanalyte = "insulin"\nfrom = "mIU/L"\nto = "pmol/L"\nfactor = 6.00\n'
+
+
+def test_the_scheme_owns_the_unit_and_its_own_factor_even_where_most_rows_use_another(table):
+    rows = [[f"L{n}", "insulin", "S1", 10 + n, "mIU/L"] for n in range(5)] + [["M", "insulin", "S1", 66, "pmol/L"]]
+    rows += [["T", "FT4", "S1", 0.93231, "ng/dL"]]
+    result = performance_score(table("laboratory,analyte,sample,value,unit", rows), scheme=FACTOR)
+    found = {one.reported.laboratory: one.reported for one in result.scored}
+    assert [float(found[f"L{n}"].value) for n in range(3)] == [60, 66, 72]
+    assert float(found["T"].value) == pytest.approx(12.0, rel=1e-4)
+    assert {one.unit for name, one in found.items() if name != "T"} == {"pmol/L"}
+
+
+def test_insulin_in_international_units_without_a_stated_factor_is_left_out_with_its_reason(table):
+    rows = [["A", "insulin", "S1", 10, "mIU/L"], ["B", "insulin", "S1", 60, "pmol/L"]]
+    scheme = FACTOR[: FACTOR.index("[[factor]]")]
+    result = performance_score(table("laboratory,analyte,sample,value,unit", rows), scheme=scheme)
+    assert {one.reported.laboratory: one.reported.state for one in result.scored}["A"] == "unit"
+    assert any(one.code == "row_unit" and "系数" in one.words.zh for one in result.remarks)
+
+
+def test_a_scheme_is_given_to_the_command_as_a_file(tmp_path):
+    import json
+    import subprocess
+    import sys
+
+    (tmp_path / "scheme.toml").write_text(SCHEME, "utf-8")
+    (tmp_path / "results.csv").write_text("laboratory,analyte,sample,value,unit\nA,FT4,S1,14.5,pmol/L\n", "utf-8")
+    command = [sys.executable, "-m", "photopeak.cli", "run", "immunoassay.performance_score", str(tmp_path / "results.csv")]
+    done = subprocess.run(
+        [*command, "--scheme", f"@{tmp_path / 'scheme.toml'}", "--json", "-"], capture_output=True, check=True, text=True
+    )
+    outcomes = [v["outcome"] for v in json.loads(done.stdout)["results"][0]["verdicts"] if v["quantity"] == "deviation_percent"]
+    assert outcomes == ["fail"]

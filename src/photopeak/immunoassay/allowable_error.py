@@ -96,7 +96,7 @@ class AllowableError:
     def _half_width(self, target: Decimal, analyte: str, unit: str) -> Decimal | None:
         if self.kind == "percent":
             return self.percent
-        by = factor(analyte, self.unit, unit) if unit else None
+        by = factor(analyte, self.unit, unit or "1")
         if by is None or self.absolute is None:
             return None
         absolute = 100 * self.absolute * by / abs(target)

@@ -73,8 +73,7 @@ def assigned_value(
     if target is not None:
         table = with_reference(table, target, target_uncertainty)
     within = _repeatability(table) if repeated else ()
-    if repeated:
-        table = replace(table, results=_means(table.results))
+    table = with_means(table, always=repeated)
     consensus_by = tuple(name for name in estimators if name in ESTIMATORS) or ("algorithm_a",)
     others = math.sqrt(u_homogeneity**2 + u_stability**2 + u_transport**2)
     rule = Rule(estimators=consensus_by, grouping=grouping, scale=scale, u_others=others)
@@ -162,12 +161,23 @@ def _measured(
     return Measurement(quantity=quantity, value=value, unit=group.unit or "1", uncertainty=u, where=where)
 
 
+def with_means(table: ReportedTable, *, always: bool = False) -> ReportedTable:
+    """One result a laboratory, analyser and sample where the table numbers its replicates: they are not several laboratories."""
+    if not always and not any(one.replicate for one in table.results):
+        return table
+    return replace(table, results=_means(table.results))
+
+
+def _own_place(one: Reported) -> tuple[str, ...]:
+    return (one.laboratory, one.instrument, *one.place)
+
+
 def _means(results: tuple[Reported, ...]) -> tuple[Reported, ...]:
     """One result a laboratory: the mean of its replicates."""
 
-    by_laboratory: dict[tuple[str, str, str, str], list[Reported]] = {}
+    by_laboratory: dict[tuple[str, ...], list[Reported]] = {}
     for one in results:
-        by_laboratory.setdefault((one.laboratory, one.instrument, *one.place), []).append(one)
+        by_laboratory.setdefault(_own_place(one), []).append(one)
     means = []
     for some in by_laboratory.values():
         exact = [one for one in some if one.counts and not one.sign and one.value is not None]

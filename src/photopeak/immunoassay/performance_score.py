@@ -18,7 +18,7 @@ import numpy as np
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Points
 from photopeak.immunoassay.allowable_error import AllowableErrorError, Limits, declared, simple_limit
-from photopeak.immunoassay.assigned_value import known_estimators, with_reference
+from photopeak.immunoassay.assigned_value import known_estimators, with_means, with_reference
 from photopeak.immunoassay.consensus import ESTIMATORS
 from photopeak.immunoassay.eqa_round import require_frozen
 from photopeak.immunoassay.results_table import Reported, ReportedTable, accepts_results, read_results
@@ -26,7 +26,10 @@ from photopeak.immunoassay.round_targets import Grouping, Rule, SampleTargets, S
 from photopeak.immunoassay.round_words import place_words, sample_remarks, target_words, unused_results, why_no_z
 from photopeak.immunoassay.scheme import Scheme, SchemeError, parse_scheme
 from photopeak.immunoassay.scored_results import (
+    DEVIATION,
     DEVIATION_PERCENT,
+    EN_SCORE,
+    PERCENT_OF_ALLOWABLE,
     PT_SCORE,
     Z_PRIME,
     Z_SCORE,
@@ -66,7 +69,7 @@ class PerformanceScores(Result):
     zh="能力评分",
     implements="ISO 13528:2022, clause 9",
     kinds=("table",),
-    quantities=(DEVIATION_PERCENT, Z_SCORE, Z_PRIME, ZETA, PT_SCORE),
+    quantities=(DEVIATION_PERCENT, DEVIATION, PERCENT_OF_ALLOWABLE, Z_SCORE, Z_PRIME, ZETA, EN_SCORE, PT_SCORE),
     accepts=accepts_results,
 )
 def performance_score(
@@ -84,11 +87,12 @@ def performance_score(
     allowable_absolute: Annotated[float | None, Words("allowable error in the unit", "允许总误差（绝对值）")] = None,
     strict: Annotated[bool, Words("a deviation of exactly the allowable error fails", "恰等于允许误差判为不合格")] = False,
     satisfactory_percent: Annotated[float | None, Words("least share of acceptable results", "PT 得分的合格下限")] = None,
-    scheme: Annotated[str, Words("scheme file (TOML)", "方案文件（TOML）")] = "",
+    scheme: Annotated[str, Words("scheme, as @scheme.toml", "方案，写作 @scheme.toml")] = "",
     frozen: Annotated[str, Words("hash of the frozen protocol", "冻结方案的哈希值")] = "",
 ) -> PerformanceScores:
     protocol = _protocol(scheme, frozen)
-    table = _with_sealed(read_results(evidence), protocol)
+    table = read_results(evidence, catalogue=None if protocol is None else protocol.catalogue)
+    table = _with_sealed(with_means(table), protocol)
     if target is not None:
         table = with_reference(table, target, target_uncertainty)
     estimators = tuple(name for name in known_estimators(estimator) if name in ESTIMATORS) or ("algorithm_a",)
@@ -101,10 +105,10 @@ def performance_score(
     samples = _samples(table, rule, protocol)
     by_group = limits_of(samples, scoring)
     results = tuple(one for sample in samples for one in scored(sample, scoring, by_group))
-    some_limit = any(by_group.values())
+    some_limit = bool(by_group)
     shares = pt_scores(results) if some_limit else ()
     satisfactory = satisfactory_percent if protocol is None else protocol.satisfactory_percent or satisfactory_percent
-    limits = tuple(limit for limits in by_group.values() for limit in limits)
+    limits = tuple(one.criterion for one in by_group.values())
     measurements = (*(m for one in results for m in one.measurements), *shares)
     limits += _score_limits(satisfactory, protocol, {one.quantity.name for one in measurements})
     return PerformanceScores(
@@ -131,14 +135,11 @@ def _protocol(text: str, frozen: str) -> Scheme | None:
 
 
 def _with_sealed(table: ReportedTable, scheme: Scheme | None) -> ReportedTable:
-    """The table under a scheme: analytes by the scheme's names, in its units, with its sealed targets."""
+    """The table with the sealed targets of the scheme."""
     if scheme is None:
         return table
-    renamed = {one.analyte: found.name for one in table.results if (found := scheme.analyte(one.analyte)) is not None}
-    results = tuple(replace(one, analyte=renamed.get(one.analyte, one.analyte)) for one in table.results)
-    units = {(renamed.get(analyte, analyte), sample): unit for (analyte, sample), unit in table.units.items()}
-    sealed = {place: one for place, one in scheme.sealed.items() if place in units}
-    return replace(table, results=results, units=units, declared={**table.declared, **sealed})
+    sealed = {place: one for place, one in scheme.sealed.items() if place in table.units}
+    return replace(table, declared={**table.declared, **sealed})
 
 
 def _scoring(

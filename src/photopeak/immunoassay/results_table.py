@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from photopeak.words import Words
 LABORATORY_COLUMNS = ("laboratory", "lab", "participant")
 SAMPLE_COLUMNS = ("analyte", "sample")
 SHOWN_PER_CODE = 20
+USUAL_COVERAGE = 2.0
 EXCUSED = {"excused": "excused", "免责": "excused", "说明": "excused"}
 STATES = {"": "", "ok": "", "valid": "", "正常": "", "有效": "", "late": "late", "迟报": "late", "逾期": "late"}
 STATES |= {"withdrawn": "withdrawn", "退出": "withdrawn", "technical": "technical", "technical problem": "technical"}
@@ -40,7 +41,8 @@ class Reported:
     kit: str = ""
     lot: str = ""
     replicate: str = ""
-    uncertainty: float | None = None
+    uncertainty: float | None = None  #: standard
+    expanded: float | None = None
     state: str = ""
 
     @property
@@ -60,6 +62,23 @@ class Declared:
     uncertainty: float | None = None
     lower: Decimal | None = None
     upper: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What a scheme says of the names and units of its analytes; the organiser owns them, not the laboratory.
+
+    `names`: the scheme's name of an analyte by any name a laboratory may use; `units` by that name; `factors` by (analyte, have,
+    want) for what no molar mass settles.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
+
+    def factor(self, analyte: str, have: str, want: str) -> Decimal | None:
+        stated = {(a, b): by for (name, a, b), by in self.factors.items() if name in ("", analyte)}
+        return factor(analyte, have, want, stated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +130,10 @@ def accepts_results(evidence: Evidence) -> Words | None:
     return None
 
 
-def read_results(evidence: Evidence, *, replicates: bool = False) -> ReportedTable:
+def read_results(evidence: Evidence, *, replicates: bool = False, catalogue: Catalogue | None = None) -> ReportedTable:
     """Every row of the table; `replicates`: repeated rows of one laboratory are replicates, not duplicates.
+
+    Under a `catalogue` analytes get its names and results its units.
 
     Refuses a table without the columns or without any number.
     """
@@ -126,9 +147,11 @@ def read_results(evidence: Evidence, *, replicates: bool = False) -> ReportedTab
     column = laboratory_column(table) or ""
     problems: list[RowProblem] = []
     results = [_reported(row, line, column, problems) for row, line in zip(table.rows, table.lines)]
-    known = [one for one in results if one is not None]
+    catalogue = catalogue or Catalogue()
+    named = catalogue.names
+    known = [replace(one, analyte=named.get(one.analyte, one.analyte)) for one in results if one is not None]
     known = _without_duplicates(known, problems, replicates=replicates or table.has("replicate"))
-    known, units = _in_one_unit(known, problems)
+    known, units = _in_one_unit(known, problems, catalogue)
     if not any(one.value is not None for one in known):
         raise Refused(
             "no_results",
@@ -139,7 +162,7 @@ def read_results(evidence: Evidence, *, replicates: bool = False) -> ReportedTab
             + "。",
         )
     return ReportedTable(
-        results=tuple(known), problems=tuple(sorted(problems, key=_line)), units=units, declared=_declared(table, problems)
+        results=tuple(known), problems=tuple(sorted(problems, key=_line)), units=units, declared=_declared(table, problems, named)
     )
 
 
@@ -167,22 +190,35 @@ def _reported(row: dict[str, str] | object, line: int, column: str, problems: li
             value, sign = _exact(text, found[0]), found[1]
     else:
         state = state or "not_returned"
-    uncertainty = number(cells.get("uncertainty", ""))
-    if uncertainty is not None and uncertainty < 0:
-        problems.append(
-            _problem(line, "row_uncertainty", "a negative uncertainty is not used", "不确定度为负，未使用该不确定度")
-        )
-        uncertainty = None
+    uncertainty, expanded = _uncertainties(cells, line, problems)
     return Reported(
         line=line,
         laboratory=laboratory,
         value=value,
         sign=sign,
         uncertainty=uncertainty,
+        expanded=expanded,
         state=state,
         **{name: cells.get(name, "") for name in ("analyte", "sample", "method", "instrument", "kit", "lot", "replicate")},
         unit=cells.get("unit", ""),
     )
+
+
+def _uncertainties(cells: Mapping[str, str], line: int, problems: list[RowProblem]) -> tuple[float | None, float | None]:
+    """Standard and expanded uncertainty of a row: columns uncertainty (k = 1), expanded_uncertainty and k (2 where it is not said)."""
+    given = [number(cells.get(name, "")) for name in ("uncertainty", "expanded_uncertainty", "k")]
+    if any(one is not None and one < 0 for one in given):
+        problems.append(
+            _problem(line, "row_uncertainty", "a negative uncertainty is not used", "不确定度为负，未使用该不确定度")
+        )
+        return None, None
+    uncertainty, expanded, k = given
+    k = k or USUAL_COVERAGE
+    if uncertainty is None and expanded is not None:
+        uncertainty = expanded / k
+    if expanded is None and uncertainty is not None:
+        expanded = uncertainty * k
+    return uncertainty, expanded
 
 
 def _exact(text: str, value: float) -> Decimal:
@@ -262,21 +298,24 @@ def _duplicate(other: Reported, first: Reported, *, same: bool) -> RowProblem:
     return _problem(other.line, "row_duplicate", en, zh)
 
 
-def _in_one_unit(results: Sequence[Reported], problems: list[RowProblem]) -> tuple[list[Reported], dict[tuple[str, str], str]]:
-    """All results of one analyte in the unit most of its rows use; a unit that nothing connects to it is not used."""
+def _in_one_unit(
+    results: Sequence[Reported], problems: list[RowProblem], catalogue: Catalogue
+) -> tuple[list[Reported], dict[tuple[str, str], str]]:
+    """All results of one analyte in the scheme's unit, else in the one most of its rows use; what nothing connects is not used."""
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for one in results:
         if one.value is not None and one.unit:
             votes[one.analyte][spelled(one.unit)] += 1
     common = {analyte: counted.most_common(1)[0][0] for analyte, counted in votes.items()}
-    converted = [_converted(one, common.get(one.analyte, ""), problems) for one in results]
+    common |= {analyte: unit for analyte, unit in catalogue.units.items() if unit}
+    converted = [_converted(one, common.get(one.analyte, ""), problems, catalogue) for one in results]
     return converted, {one.place: common.get(one.analyte, "") for one in results}
 
 
-def _converted(one: Reported, wanted: str, problems: list[RowProblem]) -> Reported:
+def _converted(one: Reported, wanted: str, problems: list[RowProblem], catalogue: Catalogue) -> Reported:
     if one.value is None or not one.unit or spelled(one.unit) == wanted:
         return replace(one, unit=wanted)
-    by = factor(one.analyte, one.unit, wanted)
+    by = catalogue.factor(one.analyte, one.unit, wanted)
     if by is None:
         problems.append(
             _problem(
@@ -295,11 +334,11 @@ def _converted(one: Reported, wanted: str, problems: list[RowProblem]) -> Report
             f"实验室 {one.laboratory}：{one.value} {one.unit} 换算为 {float(one.value * by):.6g} {wanted}",
         )
     )
-    scaled = None if one.uncertainty is None else one.uncertainty * float(by)
-    return replace(one, value=one.value * by, unit=wanted, uncertainty=scaled)
+    scaled, expanded = (None if u is None else u * float(by) for u in (one.uncertainty, one.expanded))
+    return replace(one, value=one.value * by, unit=wanted, uncertainty=scaled, expanded=expanded)
 
 
-def _declared(table: Table, problems: list[RowProblem]) -> dict[tuple[str, str], Declared]:
+def _declared(table: Table, problems: list[RowProblem], names: Mapping[str, str]) -> dict[tuple[str, str], Declared]:
     """Sealed targets that stand in the table itself (nominal or target, lower, upper); they must agree within a sample."""
     target = next((name for name in ("nominal", "target") if name in table.columns), None)
     if target is None:
@@ -309,7 +348,7 @@ def _declared(table: Table, problems: list[RowProblem]) -> dict[tuple[str, str],
         value = number(row.get(target, ""))
         if value is None:
             continue
-        place = (row.get("analyte", ""), row.get("sample", ""))
+        place = (names.get(row.get("analyte", ""), row.get("analyte", "")), row.get("sample", ""))
         one = Declared(
             target=_exact(row[target], value),
             uncertainty=number(row.get("nominal_uncertainty", row.get("target_uncertainty", ""))),

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from photopeak.criterion import shipped_criteria
 from photopeak.immunoassay.allowable_error import AllowableError, AllowableErrorError, declared, from_standard
 from photopeak.immunoassay.consensus import ESTIMATORS, FEWEST_FOR_CONSENSUS
-from photopeak.immunoassay.results_table import Declared
+from photopeak.immunoassay.results_table import Catalogue, Declared
 from photopeak.immunoassay.round_targets import Grouping, Rule, Scale
 from photopeak.immunoassay.units import spelled
 from photopeak.words import Words
@@ -77,6 +77,14 @@ class Scheme:
     def sha256(self) -> str:
         return hashlib.sha256(self.protocol.encode("utf-8")).hexdigest()
 
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(
+            names={name: one.name for one in self.analytes for name in (one.name, *one.names)},
+            units={one.name: one.unit for one in self.analytes},
+            factors=self.factors,
+        )
+
     def analyte(self, name: str) -> Analyte | None:
         return next((one for one in self.analytes if name == one.name or name in one.names), None)
 
@@ -88,8 +96,8 @@ def parse_scheme(text: str, name: str = "scheme.toml") -> Scheme:
     except tomllib.TOMLDecodeError as error:
         raise SchemeError(
             "not_a_scheme",
-            en=f"{name}: not a TOML scheme ({error}); give the text of a scheme file, see docs/eqa.md",
-            zh=f"{name}：不是 TOML 方案文件（{error}）。请提供方案文件的内容，示例见 docs/eqa.zh.md。",
+            en=f"{name}: not a TOML scheme ({error}); give a scheme file, as --scheme @scheme.toml, see docs/eqa.md",
+            zh=f"{name}：不是 TOML 方案文件（{error}）。请提供方案文件（--scheme @scheme.toml），示例见 docs/eqa.zh.md。",
         ) from error
     _only(document, SECTIONS, name)
     head = dict(document.get("scheme", {}))

@@ -17,16 +17,22 @@ from photopeak.immunoassay.allowable_error import AllowableError
 from photopeak.immunoassay.consensus import NEGLIGIBLE
 from photopeak.immunoassay.results_table import Reported
 from photopeak.immunoassay.round_targets import GroupTarget, SampleTargets
-from photopeak.immunoassay.scores import exact_percent, z_prime, z_score, zeta
+from photopeak.immunoassay.scores import en_score, exact_percent, z_prime, z_score, zeta
 from photopeak.measurement import Measurement, Quantity
 
 DEVIATION_PERCENT = Quantity(name="deviation_percent", unit="%", en="deviation from the target", zh="相对靶值的偏差")
+DEVIATION = Quantity(name="deviation", unit="1", en="deviation in the unit of the result", zh="偏差（结果单位）", judged=False)
+PERCENT_OF_ALLOWABLE = Quantity(
+    name="percent_of_allowable", unit="%", en="deviation in per cent of the allowable error", zh="偏差占允许总误差的百分比", judged=False
+)
+EN_SCORE = Quantity(name="en_score", unit="1", en="En score", zh="En 值", judged=False)
 Z_SCORE = Quantity(name="z_score", unit="1", en="z score", zh="z 比分数", judged=False)
 Z_PRIME = Quantity(name="z_prime", unit="1", en="z' score", zh="z' 比分数", judged=False)
 ZETA = Quantity(name="zeta", unit="1", en="zeta score", zh="ζ 比分数", judged=False)
 PT_SCORE = Quantity(name="pt_score", unit="%", en="share of acceptable results", zh="PT 得分（合格结果比例）", judged=False)
 
 ZERO_STATES = ("late", "not_returned")  #: count as not acceptable
+COVERAGE = 2.0  #: of the expanded uncertainty of the target in En
 LEFT_OUT = ("excused", "withdrawn", "technical")  #: shown, neither good nor bad
 
 
@@ -89,17 +95,28 @@ def target_of(group: GroupTarget, scoring: Scoring) -> Target | None:
     return Target(value=Decimal(repr(main.location)), u=u, sigma=sigma if kind != "fixed" else None, kind=kind)
 
 
-def limits_of(samples: Iterable[SampleTargets], scoring: Scoring) -> dict[tuple[str, str, str], limits.Limits]:
-    """The declared limit of every (analyte, sample, group); empty where nothing was declared for it."""
-    found: dict[tuple[str, str, str], limits.Limits] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLimit:
+    """The limit of one group, and the allowable deviations in per cent (low, high) before an uncertain target widened them."""
+
+    criterion: Criterion
+    allowable: tuple[float, float]
+
+
+GroupLimits = dict[tuple[str, str, str], GroupLimit]
+
+
+def limits_of(samples: Iterable[SampleTargets], scoring: Scoring) -> GroupLimits:
+    """The declared limit of every (analyte, sample, group); those without one are left out."""
+    found = {}
     for sample in samples:
         for group in sample.groups:
-            key = (group.analyte, group.sample, group.group)
-            found[key] = _limits_of_group(group, scoring)
+            if (limit := _limit_of_group(group, scoring)) is not None:
+                found[(group.analyte, group.sample, group.group)] = limit
     return found
 
 
-def _limits_of_group(group: GroupTarget, scoring: Scoring) -> limits.Limits:
+def _limit_of_group(group: GroupTarget, scoring: Scoring) -> GroupLimit | None:
     target = target_of(group, scoring)
     allowable = scoring.allowable_of(group.analyte)
     declared = group.declared
@@ -107,23 +124,24 @@ def _limits_of_group(group: GroupTarget, scoring: Scoring) -> limits.Limits:
         inclusive = allowable.inclusive if allowable is not None else not scoring.strict
         allowable = AllowableError(kind="range", lower=declared.lower, upper=declared.upper, inclusive=inclusive)
     if target is None or allowable is None:
-        return ()
+        return None
     sigma = scoring.sigma_of(group.analyte) or (group.main.spread if group.main is not None else None)
     bounds = allowable.bounds(target.value, analyte=group.analyte, unit=group.unit, sigma=sigma)
     if bounds is None:
-        return ()
+        return None
     where = {"analyte": group.analyte, "sample": group.sample}
     where = {key: text for key, text in where.items() if text} | {"method_group": group.group}
-    return (limits.criterion_of(allowable, bounds, u_percent=100 * target.u / abs(float(target.value)), where=where),)
+    criterion = limits.criterion_of(allowable, bounds, u_percent=100 * target.u / abs(float(target.value)), where=where)
+    return GroupLimit(criterion=criterion, allowable=bounds)
 
 
-def scored(sample: SampleTargets, scoring: Scoring, declared: Mapping[tuple[str, str, str], limits.Limits]) -> list[Scored]:
+def scored(sample: SampleTargets, scoring: Scoring, declared: GroupLimits) -> list[Scored]:
     """Every result of one sample, in the order of the table within its groups."""
     several = _several_analysers(sample.results)
     found = []
     for group in sample.groups:
         target = target_of(group, scoring)
-        limit = next(iter(declared.get((group.analyte, group.sample, group.group), ())), None)
+        limit = declared.get((group.analyte, group.sample, group.group))
         for one in group.members:
             analyser = one.instrument if one.laboratory in several else ""
             found.append(_scored(one, group, target, limit, analyser))
@@ -137,7 +155,7 @@ def _several_analysers(results: Iterable[Reported]) -> set[str]:
     return {laboratory for laboratory, names in analysers.items() if len(names) > 1}
 
 
-def _scored(one: Reported, group: GroupTarget, target: Target | None, limit: Criterion | None, analyser: str) -> Scored:
+def _scored(one: Reported, group: GroupTarget, target: Target | None, limit: GroupLimit | None, analyser: str) -> Scored:
     if one.state in ZERO_STATES:
         return Scored(reported=one, group=group, target=target, good=False, analyser=analyser)
     if one.state or one.value is None or target is None:
@@ -146,14 +164,14 @@ def _scored(one: Reported, group: GroupTarget, target: Target | None, limit: Cri
     percent = exact_percent(one.value, target.value)
     u_percent = 100 * float(one.value) * target.u / float(target.value) ** 2
     if one.sign:
-        good = limits.limit_met(one.sign, percent, limit) if limit is not None else None
+        good = limits.limit_met(one.sign, percent, limit.criterion) if limit is not None else None
         wrong = (_measured(DEVIATION_PERCENT, percent, 0.0, where | {"censored": one.sign}),) if good is False else ()
         return Scored(
             reported=one, group=group, target=target, measurements=wrong, good=good, limit_percent=percent, analyser=analyser
         )
     deviation = _measured(DEVIATION_PERCENT, percent, abs(u_percent), where)
-    good = limits.acceptable(deviation, limit) if limit is not None else None
-    measured = (deviation, *_z_scores(one, group, target, where))
+    good = limits.acceptable(deviation, limit.criterion) if limit is not None else None
+    measured = (deviation, *_other_scores(one, group, target, limit, where))
     return Scored(reported=one, group=group, target=target, measurements=measured, good=good, analyser=analyser)
 
 
@@ -165,7 +183,27 @@ def _where(one: Reported, group: GroupTarget, target: Target, analyser: str) -> 
     return where | ({"unit": limits.canonical(group.unit)} if group.unit else {})
 
 
-def _z_scores(one: Reported, group: GroupTarget, target: Target, where: Mapping[str, str | float]) -> tuple[Measurement, ...]:
+def _other_scores(
+    one: Reported, group: GroupTarget, target: Target, limit: GroupLimit | None, where: Mapping[str, str | float]
+) -> tuple[Measurement, ...]:
+    """D in the unit, its share of the allowable error (of the side it lies on), the z scores, En."""
+    plain = {key: text for key, text in where.items() if key not in ("target", "unit")}
+    value = one.value if one.value is not None else target.value
+    unit = limits.canonical(group.unit) or "1"
+    found = [Measurement(quantity=DEVIATION, value=float(value - target.value), unit=unit, uncertainty=target.u, where=plain)]
+    percent = exact_percent(value, target.value)
+    if limit is not None:
+        edge = limit.allowable[1] if percent >= 0 else -limit.allowable[0]
+        found += [_measured(PERCENT_OF_ALLOWABLE, 100 * percent / edge, None, plain)] if edge > 0 else []
+    found += _z_scores(one, group, target, plain)
+    if one.expanded is not None and (one.expanded > 0 or target.u > 0):
+        found.append(
+            _measured(EN_SCORE, en_score(float(value), float(target.value), one.expanded, COVERAGE * target.u), None, plain)
+        )
+    return tuple(found)
+
+
+def _z_scores(one: Reported, group: GroupTarget, target: Target, plain: Mapping[str, str | float]) -> tuple[Measurement, ...]:
     """z where the target's uncertainty is negligible, else z'; both against a declared sigma_pt; zeta with the laboratory's own u."""
     value, centre, u = float(one.value or 0), float(target.value), target.u
     sigma = target.sigma
@@ -174,7 +212,6 @@ def _z_scores(one: Reported, group: GroupTarget, target: Target, where: Mapping[
         value, centre, u = math.log(value), math.log(centre), u / centre
         sigma = None if sigma is None else sigma / float(target.value)
     found = []
-    plain = {key: text for key, text in where.items() if key not in ("target", "unit")}
     if sigma is not None and sigma > 0:
         negligible = u < NEGLIGIBLE * sigma
         if negligible or target.kind == "reference":
