@@ -282,7 +282,14 @@ def test_one_target_for_several_samples_is_refused(table):
     assert refused.value.code == "several_samples"
 
 
-SCORES = {"D%": "deviation_percent", "PA": "percent_of_allowable", "z": "z_score", "z'": "z_prime", "zeta": "zeta", "En": "en_score"}
+SCORES = {
+    "D%": "deviation_percent",
+    "PA": "percent_of_allowable",
+    "z": "z_score",
+    "z'": "z_prime",
+    "zeta": "zeta",
+    "En": "en_score",
+}
 
 
 def test_the_procedure_gives_all_126_scores_of_the_published_example_within_their_digits(table, expected, rows_of):

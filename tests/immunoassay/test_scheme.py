@@ -147,7 +147,10 @@ def test_scoring_by_another_protocol_than_the_frozen_one_is_refused(table):
     assert refused.value.code == "protocol_changed"
 
 
-FACTOR = SCHEME + '\n[[analyte]]\nname = "insulin"\nunit = "pmol/L"\n\n[[factor]]\nanalyte = "insulin"\nfrom = "mIU/L"\nto = "pmol/L"\nfactor = 6.00\n'
+FACTOR = (
+    SCHEME
+    + '\n[[analyte]]\nname = "insulin"\nunit = "pmol/L"\n\n[[factor]]\nanalyte = "insulin"\nfrom = "mIU/L"\nto = "pmol/L"\nfactor = 6.00\n'
+)
 
 
 def test_the_scheme_owns_the_unit_and_its_own_factor_even_where_most_rows_use_another(table):

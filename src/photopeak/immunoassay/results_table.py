@@ -162,7 +162,10 @@ def read_results(evidence: Evidence, *, replicates: bool = False, catalogue: Cat
             + "。",
         )
     return ReportedTable(
-        results=tuple(known), problems=tuple(sorted(problems, key=_line)), units=units, declared=_declared(table, problems, named)
+        results=tuple(known),
+        problems=tuple(sorted(problems, key=_line)),
+        units=units,
+        declared=_declared(table, problems, named),
     )
 
 

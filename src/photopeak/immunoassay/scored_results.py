@@ -23,7 +23,11 @@ from photopeak.measurement import Measurement, Quantity
 DEVIATION_PERCENT = Quantity(name="deviation_percent", unit="%", en="deviation from the target", zh="相对靶值的偏差")
 DEVIATION = Quantity(name="deviation", unit="1", en="deviation in the unit of the result", zh="偏差（结果单位）", judged=False)
 PERCENT_OF_ALLOWABLE = Quantity(
-    name="percent_of_allowable", unit="%", en="deviation in per cent of the allowable error", zh="偏差占允许总误差的百分比", judged=False
+    name="percent_of_allowable",
+    unit="%",
+    en="deviation in per cent of the allowable error",
+    zh="偏差占允许总误差的百分比",
+    judged=False,
 )
 EN_SCORE = Quantity(name="en_score", unit="1", en="En score", zh="En 值", judged=False)
 Z_SCORE = Quantity(name="z_score", unit="1", en="z score", zh="z 比分数", judged=False)
