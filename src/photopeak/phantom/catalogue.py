@@ -12,6 +12,7 @@ from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
 from photopeak.phantom.lines import lines_files
+from photopeak.phantom.pet_cylinder import pet_cylinder_files
 from photopeak.phantom.planar_sources import dish_files
 from photopeak.phantom.registration import registration_files
 from photopeak.phantom.slits import slits_files
@@ -33,6 +34,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "whole_body_lines": whole_body_lines_files,
     "whole_body_speed": whole_body_speed_files,
     "iec_body": iec_body_files,
+    "pet_cylinder": pet_cylinder_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
     "spect_sources": reconstructed_sources_files,

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import scipy
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
+from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
-from photopeak.spect.cylinder import Cylinder, axes_mm
 
 Floats = npt.NDArray[np.float64]
 

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 from scipy.special import j1
 
+from photopeak.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inserted_slices
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Outline, Picture, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inserted_slices
 from photopeak.spect.slice_correlation import correlation_gain
 from photopeak.words import Words
 

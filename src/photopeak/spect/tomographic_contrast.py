@@ -16,11 +16,11 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from photopeak.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Picture, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.spect.jaszczak_spheres import SPHERE_SETS_MM, Spheres, find_spheres
 from photopeak.words import Words
 

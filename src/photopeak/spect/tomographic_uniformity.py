@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import convolve
 
+from photopeak.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, inside_radius, uniform_slices
 from photopeak.spect.slice_correlation import correlation_gain
 from photopeak.words import Words
 
