@@ -25,8 +25,8 @@ from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
 from photopeak.measurement import Measurement, Quantity
 from photopeak.pet.cylinder_uniformity import DISC_MM, RegionMeans, Uniformity, region_means, uniformities
 from photopeak.pet.noise import Noise, estimate_noise
-from photopeak.pet.suv_conversion import Conversion, suv_conversion
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
+from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
