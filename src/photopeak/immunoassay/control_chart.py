@@ -27,6 +27,7 @@ from photopeak.procedure import Condition, Refused, Remark, Result, procedure, r
 from photopeak.words import Words
 
 SHOWN_REMARKS = 60
+SHOWN_SD = 5.0  #: results further off stand at the edge of the chart, with their rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,13 +221,13 @@ def _levey_jennings(series: Sequence[Series]) -> Chart:
     return Chart(
         title=Words(f"Levey-Jennings chart {material}".strip(), f"Levey-Jennings 质控图 {material}".strip()),
         x=Axis(label=Words("result", "结果序号")),
-        y=Axis(label=Words("deviation / s", "偏差 / s")),
+        y=Axis(label=Words("deviation / s", "偏差 / s"), low=-SHOWN_SD, high=SHOWN_SD),
         marks=tuple(marks),
     )
 
 
 def _level(k: int) -> str:
-    return "" if k == 0 else f"{'+' if k > 0 else '−'}{abs(k)} s"
+    return "" if abs(k) < 2 else f"{'+' if k > 0 else '−'}{abs(k)} s"
 
 
 def _name(rules: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ MIDPOINTS = np.linspace(-0.15, 1.15, 11)  #: in shares of the range of log doses
 ASYMMETRIES = (0.15, 0.4, 1.0, 2.5, 8.0)
 LN_B, LN_G = (math.log(0.02), math.log(60.0)), (math.log(0.01), math.log(1000.0))
 SMALL = 1e-10
+ARITHMETIC = 1e-7  #: a step so small that a cost which does not fall tells of rounding alone
 MOST_STEPS, LARGEST_DAMPING = 200, 1e12
 
 
@@ -169,17 +170,25 @@ def _levenberg_marquardt(start: Floats, t: Floats, y: Floats, roots: Floats, mod
             trial[free] += step
             trial[2], trial[4] = min(max(trial[2], LN_B[0]), LN_B[1]), min(max(trial[4], LN_G[0]), LN_G[1])
             further = _weighed(trial, t, y, roots, model, free)
+            moved = _moved(step, at, free)
             if further[2] <= cost:
                 break
+            if moved <= ARITHMETIC:
+                return cost, at, True
             damping *= 10
         else:
             return cost, at, _stationary(slopes, residual, cost)
         gain = cost - further[2]
         at, (residual, slopes, cost), damping = trial, further, max(damping / 30, 1e-14)
-        moved = float(np.abs(step / (np.abs(at[free]) + SMALL)).max())
         if moved <= SMALL or (gain <= 1e-14 * cost and moved <= 1e-6):
             return cost, at, True
     return cost, at, False
+
+
+def _moved(step: Floats, at: Floats, free: list[int]) -> float:
+    """The largest change: of an asymptote in shares of their distance from zero, of the logarithms as it is."""
+    span = abs(float(at[0])) + abs(float(at[1]))
+    return float(max(abs(one) / (span if n < 2 else 1.0) for n, one in zip(free, step.tolist())))
 
 
 def _weighed(
