@@ -60,13 +60,13 @@ def constancy(
     baseline_activity_mbq: Annotated[
         float | None,
         Words("baseline reading, MBq", "基线示值，MBq"),
-        Column(aliases=("reference_activity_mbq", "a0_mbq"), above=0),
+        Column(aliases=("reference_activity_mbq",), above=0),
     ] = None,
     baseline_at: Annotated[
-        str | None, Words("date of the baseline", "基线日期"), Column(kind="time", aliases=("reference_at", "ref"))
+        str | None, Words("date of the baseline", "基线日期"), Column(kind="time", aliases=("reference_at",))
     ] = None,
     measured_at: Annotated[
-        str | None, Words("dates of the readings", "测量日期"), Column(kind="times", aliases=("date", "meas"))
+        str | None, Words("dates of the readings", "测量日期"), Column(kind="times", aliases=("date",))
     ] = None,
     readings_mbq: Annotated[
         str | None, Words("readings, MBq", "示值，MBq"), Column(kind="numbers", aliases=("reading_mbq",), above=0)

@@ -31,6 +31,7 @@ DEVIATION = Quantity(name="linearity_deviation", unit="%", en="deviation from li
 HALF_LIFE = Quantity(name="fitted_half_life", unit="h", en="half-life fitted to the readings", zh="拟合半衰期", judged=False)
 LEAST_READINGS = 4
 HOUR_S = 3600.0
+OTHERS = {"identity_of", "baseline_at", "reference_at", "certified_at", "volume_ml", "position", "container"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,8 @@ class Linearity(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
-    if isinstance(evidence.images, Table) and evidence.images.has("identity_of"):
-        return Words("the table asks which nuclide it is, not how linear the meter is", "该表用于核素鉴别，不是线性检测")
+    if isinstance(evidence.images, Table) and OTHERS & set(evidence.images.columns):
+        return Words("its columns belong to another test", "所含列属于其他检测")
     return lacking(
         evidence,
         linearity,

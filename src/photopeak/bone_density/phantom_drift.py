@@ -19,6 +19,7 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Remark, Result, procedure, remark
+from photopeak.table import Table
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -36,6 +37,7 @@ FIRST = Quantity(
 OUTSIDE = Quantity(name="shewhart_alarms", unit="1", en="scans outside the Shewhart band", zh="超出 Shewhart 界限的次数")
 STEP = Quantity(name="phantom_step", unit="%", en="step since the change", zh="变化后的阶跃", judged=False)
 LEAST_SCANS = 5
+OTHERS = {"patient", "scanner", "age", "sex", "ref_mean", "reference", "reference_mean_g_per_cm2", "previous_bmd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,9 @@ class PhantomDrift(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    table = evidence.images
+    if isinstance(table, Table) and not table.has("phantom_bmd") and OTHERS & set(table.columns):
+        return Words("its densities are of people or of two scanners", "其中的骨密度属于受检者或两台设备")
     return lacking(evidence, phantom_drift, ("phantom_bmd",))
 
 

@@ -16,6 +16,7 @@ from photopeak.half_life import DATA_WORDS, decay_of, seconds_after
 from photopeak.measurement import Quantity
 from photopeak.nuclide import NuclearData, seconds_between
 from photopeak.procedure import Condition, Result, procedure
+from photopeak.table import Table
 from photopeak.words import Words
 
 DEVIATION = Quantity(
@@ -31,6 +32,8 @@ class Delivery(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    if isinstance(evidence.images, Table) and {"tsh", "tsh_miu_l"} & set(evidence.images.columns):
+        return Words("a table of case records; the record audit takes it", "病历记录表，由病历核查处理")
     return lacking(evidence, delivery, ("prescribed_mbq", "administered_mbq"), ("prescribed_mbq", "assayed_mbq"))
 
 

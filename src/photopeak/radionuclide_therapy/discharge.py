@@ -20,6 +20,7 @@ from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Result, procedure
 from photopeak.radionuclide_therapy.reference_values import reference_values
+from photopeak.table import Table
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +54,8 @@ class Discharge(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    if isinstance(evidence.images, Table) and {"tsh", "tsh_miu_l"} & set(evidence.images.columns):
+        return Words("a table of case records; the record audit takes it", "病历记录表，由病历核查处理")
     return lacking(
         evidence,
         discharge,

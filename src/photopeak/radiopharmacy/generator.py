@@ -18,6 +18,7 @@ from photopeak.half_life import DATA_WORDS, Decay, seconds_after, unknown_nuclid
 from photopeak.measurement import Quantity
 from photopeak.nuclide import NuclearData, Nuclide, grown, icrp107, nuclide_named, time_of_most
 from photopeak.procedure import Result, procedure
+from photopeak.table import Table
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,8 @@ class Generator(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    if isinstance(evidence.images, Table) and {"tc99m_mbq", "hours"} <= set(evidence.images.columns):
+        return Words("an eluate's 99Mo and 99mTc, not a generator's", "为洗脱液的 99Mo 与 99mTc，不是发生器数据")
     own = [(name, "since_elution_h") for name in ("parent_activity_mbq", *PARENTS)]
     dated = [(name, "previous_elution_at", "eluted_at") for name in ("parent_activity_mbq", *PARENTS)]
     return lacking(evidence, generator, *own, *dated)
