@@ -19,11 +19,20 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Points
 from photopeak.immunoassay.allowable_error import AllowableErrorError, Limits, declared, simple_limit
 from photopeak.immunoassay.assigned_value import known_estimators, with_means, with_reference
+from photopeak.immunoassay.blunder_screen import screen, unit_slips
 from photopeak.immunoassay.consensus import ESTIMATORS
 from photopeak.immunoassay.eqa_round import require_frozen
-from photopeak.immunoassay.results_table import Reported, ReportedTable, accepts_results, read_results
+from photopeak.immunoassay.results_table import Catalogue, Reported, ReportedTable, accepts_results, read_results
 from photopeak.immunoassay.round_targets import Grouping, Rule, SampleTargets, Scale, targets_of
-from photopeak.immunoassay.round_words import place_words, sample_remarks, target_words, unused_results, why_no_z
+from photopeak.immunoassay.round_words import (
+    hidden_words,
+    place_words,
+    sample_remarks,
+    suspect_words,
+    target_words,
+    unused_results,
+    why_no_z,
+)
 from photopeak.immunoassay.scheme import Scheme, SchemeError, parse_scheme
 from photopeak.immunoassay.scored_results import (
     DEVIATION,
@@ -113,7 +122,11 @@ def performance_score(
     limits += _score_limits(satisfactory, protocol, {one.quantity.name for one in measurements})
     return PerformanceScores(
         measurements=measurements,
-        remarks=(*table.remarks, *_remarks(samples, results, table, some_limit=some_limit)),
+        remarks=(
+            *table.remarks,
+            *_slip_remarks(samples, protocol),
+            *_remarks(samples, results, table, some_limit=some_limit),
+        ),
         conditions=_conditions(rule, protocol),
         samples=samples,
         scored=results,
@@ -209,6 +222,14 @@ def _remarks(
             )
         )
     return tuple(said)
+
+
+def _slip_remarks(samples: tuple[SampleTargets, ...], scheme: Scheme | None) -> tuple[Remark, ...]:
+    """What looks like a slip of decimal point, unit or sample, and what the spread would hide."""
+    catalogue = Catalogue() if scheme is None else scheme.catalogue
+    found = screen(samples, unit_slips(catalogue.factors, catalogue.factor))
+    hidden = hidden_words(found.reach)
+    return (*(suspect_words(one) for one in found.suspects), *(() if hidden is None else (hidden,)))
 
 
 def _limit_results(results: tuple[Scored, ...]) -> list[Remark]:

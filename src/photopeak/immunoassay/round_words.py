@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from photopeak.immunoassay.blunder_screen import Reach, Suspect
 from photopeak.immunoassay.consensus import FEWEST_FOR_Z_PRIME
 from photopeak.immunoassay.method_groups import ALL
 from photopeak.immunoassay.results_table import Reported
@@ -197,3 +198,32 @@ def unused_results(results: Iterable[Reported]) -> tuple[Remark, ...]:
             )
         )
     return tuple(said)
+
+
+def suspect_words(suspect: Suspect) -> Remark:
+    """A result that a slip explains: which, and what to ask the laboratory. Nothing is corrected."""
+    who = "/".join(part for part in (suspect.laboratory, suspect.analyte) if part)
+    shown = ", ".join(f"{one.sample} {one.value}".strip() for one in suspect.results)
+    why = " / ".join(suspect.explanations)
+    en = {"power_of_ten": "a decimal point", "unit": "a mistaken unit", "swap": "two exchanged samples"}[suspect.kind]
+    zh = {"power_of_ten": "小数点错位", "unit": "单位用错", "swap": "两个样品互换"}[suspect.kind]
+    return remark(
+        f"blunder_{suspect.kind}",
+        en=f"{who}: {shown} looks like {en} ({why}); ask the laboratory, nothing was corrected",
+        zh=f"{who}：{shown} 疑似{zh}（{why}）；请向实验室核实，未作任何更正",
+    )
+
+
+def hidden_words(reach: Mapping[str, Reach]) -> Remark | None:
+    """Slips that the spread of an analyte would hide: silence of the screen says nothing about them."""
+    units = [(name, unit) for name, one in reach.items() for unit in one.hidden_units]
+    pairs = [(name, f"{a} <-> {b}") for name, one in reach.items() for a, b in one.hidden_pairs]
+    some = [" ".join(part for part in one if part) for one in (*units, *pairs)]
+    if not some:
+        return None
+    shown = "; ".join(some[:NAMED]) + (f" (+{len(some) - NAMED})" if len(some) > NAMED else "")
+    return remark(
+        "blunder_cannot_be_distinguished",
+        en=f"slips that cannot be distinguished from the spread of the results: {shown}",
+        zh=f"以下差错与结果的离散程度不能区分，未发现不代表没有：{shown}",
+    )

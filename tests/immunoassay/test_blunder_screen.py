@@ -1,0 +1,136 @@
+"""The screen for slips over simulated rounds of known truth: what is found, what raises a false alarm, what is said to be hidden."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from photopeak.immunoassay.blunder_screen import screen, unit_slips
+from photopeak.immunoassay.results_table import Reported, ReportedTable
+from photopeak.immunoassay.round_targets import Rule, targets_of
+from photopeak.immunoassay.units import factor
+
+LABORATORIES, ANALYTES = 18, 20
+CORRELATION = 0.5  #: of the errors within one laboratory
+
+
+def errors(rng, cv, form):
+    """Relative errors [laboratory, analyte, sample] that a laboratory has half in common."""
+    shape = (LABORATORIES, ANALYTES, 2)
+    common = rng.normal(0, 1, (LABORATORIES, 1, 1))
+    z = np.sqrt(CORRELATION) * common + np.sqrt(1 - CORRELATION) * rng.normal(0, 1, shape)
+    if form == "normal":
+        return np.maximum(1 + cv * z, 0.02)
+    sigma = np.sqrt(np.log1p(cv**2))
+    return np.exp(sigma * z - sigma**2 / 2)
+
+
+def a_round(rng, cv, ratio=3.0, form="normal"):
+    levels = 10.0 ** rng.uniform(0, 2, ANALYTES)
+    return errors(rng, cv, form) * (levels[:, None] * np.array([1.0, ratio]))
+
+
+def screened(values, slips=None):
+    results = tuple(
+        Reported(line=1, laboratory=f"L{lab}", analyte=f"A{n}", sample=f"S{s}", value=Decimal(repr(round(float(x), 6))))
+        for (lab, n, s), x in np.ndenumerate(values)
+    )
+    units = {one.place: "" for one in results}
+    samples = targets_of(ReportedTable(results=results, units=units), Rule(grouping="all"))
+    return screen(samples, slips or (lambda analyte, unit: {}))
+
+
+def named(found, kind=None):
+    return {(one.laboratory, one.analyte) for one in found.suspects if kind in (None, one.kind)}
+
+
+def share_found(kind, count, cv, form, *, size=None, ratio=3.0, seed=1):
+    """The share of rounds in which one slip of this kind, put into a random place, is named as what it is."""
+    rng, hits, strangers = np.random.default_rng(seed), 0, 0
+    for _ in range(count):
+        values = a_round(rng, cv, ratio, form)
+        lab, n = rng.integers(LABORATORIES), rng.integers(ANALYTES)
+        way = rng.choice([-1, 1])
+        if kind == "swap":
+            values[lab, n] = values[lab, n, ::-1]
+        elif kind == "single":
+            values[lab, n, rng.integers(2)] *= 10.0**way
+        else:
+            values[lab, n] *= (size or 10.0) ** way
+        slips = {} if size is None else {"other unit": size, "other unit, reversed": 1 / size}
+        found = screened(values, lambda analyte, unit, slips=slips: slips)
+        wanted = {"swap": "swap", "unit": "unit"}.get(kind, "power_of_ten")
+        hits += (f"L{lab}", f"A{n}") in named(found, wanted)
+        strangers += bool(named(found) - {(f"L{lab}", f"A{n}")})
+    return hits / count, strangers / count
+
+
+CASES = [
+    ("all", 0.08, None, 3.0),
+    ("all", 0.20, None, 3.0),
+    ("single", 0.08, None, 3.0),
+    ("single", 0.20, None, 3.0),
+    ("unit", 0.08, 2.0, 3.0),
+    ("unit", 0.20, 4.0, 3.0),
+    ("swap", 0.08, None, 1.5),
+    ("swap", 0.20, None, 2.5),
+]
+
+
+FORMS = ("normal", "log-normal")
+
+
+def false_alarms(count, cv, form, seed=2):
+    """The share of clean rounds in which anything is named."""
+    rng = np.random.default_rng(seed)
+    slips = {"other unit": 2.0, "other unit, reversed": 0.5, "third unit": 4.0}
+    alarms = (bool(screened(a_round(rng, cv, 2.5, form), lambda analyte, unit: slips).suspects) for _ in range(count))
+    return sum(alarms) / count
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("cv", [0.08, 0.20])
+def test_a_thousand_clean_rounds_raise_a_false_alarm_in_one_of_a_hundred_at_most(cv, form):
+    assert false_alarms(1000, cv, form) <= 0.01
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", CASES)
+def test_slips_put_into_a_thousand_rounds_are_found(case, form):
+    kind, cv, size, ratio = case
+    found, strangers = share_found(kind, 1000, cv, form, size=size, ratio=ratio)
+    print(f"{form} {kind} CV {cv:.0%} factor {size or 10:g} ratio {ratio:g}: found {found:.3f}, others named {strangers:.3f}")
+    assert found >= 0.99
+    assert strangers <= 0.012
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_slips_put_into_some_rounds_are_found(case):
+    kind, cv, size, ratio = case
+    assert share_found(kind, 12, cv, "normal", size=size, ratio=ratio, seed=5) == (1.0, 0.0)
+
+
+def test_some_clean_rounds_raise_no_alarm():
+    assert false_alarms(40, 0.20, "log-normal") == 0
+
+
+def test_what_the_spread_hides_is_said_to_be_hidden():
+    rng = np.random.default_rng(3)
+    slips = {"near unit": 1.3, "far unit": 12.9}
+    found = screened(a_round(rng, 0.20, 1.2), lambda analyte, unit: slips)
+    assert {one.hidden_units for one in found.reach.values()} == {("near unit",)}
+    assert {one.hidden_pairs for one in found.reach.values()} == {(("S0", "S1"),)}
+    wide = screened(a_round(rng, 0.05, 3.0), lambda analyte, unit: {"far unit": 12.9})
+    assert {(one.hidden_units, one.hidden_pairs) for one in wide.reach.values()} == {((), ())}
+
+
+def test_the_units_of_a_steroid_are_taken_for_one_another_and_insulin_only_by_the_stated_factor():
+    slips = unit_slips({}, factor)("cortisol", "nmol/L")
+    assert slips["ng/dL for nmol/L"] == pytest.approx(362.466 / 10, rel=1e-6)
+    assert unit_slips({}, factor)("insulin", "pmol/L") == {}
+
+
+def test_three_laboratories_are_too_few_to_say_anything():
+    assert screened(a_round(np.random.default_rng(1), 0.1)[:3]).suspects == ()
