@@ -81,9 +81,14 @@ def recognise(report: Report) -> Exam:
 
 def _title(report: Report) -> str:
     """What the header and an examination label say; a ward's or room's name is no title."""
-    header = report.said("header")
+    header = unspaced(report.said("header"))
     named = re.findall(r"(?:检查(?:项目|名称|部位|方法)|项目(?:名称)?)\s*[:|]\s*([^\n|]{2,40})", report.plain)
     return re.sub(r"PET/?-?CT(?:中心|室)|ECT室", "", header + "\n" + "\n".join(named))
+
+
+def unspaced(words: str) -> str:
+    """Titles set wide (骨 显 像 报 告) as words; other spaces stay."""
+    return re.sub(r"(?:(?<=^[\u4e00-\u9fff])|(?<=\s[\u4e00-\u9fff]))[ ]+(?=[\u4e00-\u9fff](?:\s|$))", "", words, flags=re.M)
 
 
 def _own(report: Report) -> str:

@@ -298,7 +298,7 @@ def _told(material: Material, one: Frame) -> bool:
 @check
 def only_in_findings(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
     """A lesion with uptake in the findings, unexplained there, whose organ the impression does not name in any way."""
-    if not material.report.has("impression"):
+    if not material.report.has("impression") or RESPONSE.search(material.report.said("impression")):
         return
     concluded = [one for one in material.frames if one.part in CONCLUDING]
     text = material.report.said(*CONCLUDING)
@@ -333,6 +333,9 @@ def only_in_findings(material: Material, elements: Elements, setting: Setting) -
         yield defect(material, "FINDING_NOT_IN_IMPRESSION", f.words, en="the impression does not mention it", zh="结论未提及")
 
 
+RESPONSE = re.compile(
+    r"(?:完全|部分)(?:代谢)?缓解|C?MR\b|Deauville|多维尔|疾病(?:稳定|进展)|metabolic response", re.I | re.A
+)  # an impression that sums up a course names no single lesion
 STRONG = re.compile(
     r"高摄取|高代谢|高表达|(?:摄取|代谢|浓聚|放射性)[^,。;]{0,4}(?:明显|显著)?(?:增高|升高|活跃|浓聚|增强)|明显(?:摄取|浓聚)|异常浓聚|hypermetabolic|avid|intense",
     re.I,

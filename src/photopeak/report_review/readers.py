@@ -22,6 +22,7 @@ from photopeak.report_review.elements import (
     hits,
     parts_to_read,
 )
+from photopeak.report_review.exam import unspaced
 from photopeak.report_review.sections import BEFORE_FINDINGS, Span
 
 
@@ -44,11 +45,11 @@ def _applies(run: Callable[[Material], bool]) -> Callable[[Material], bool]:
 PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{0,3}|[*xX某○]{2,3}|[A-Z][A-Za-z.'-]+(?:[ ,]+[A-Z][A-Za-z.'-]*){0,3}"
 NO_NAME = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
 NAMED = re.compile(
-    rf"(?P<label>(?:患者|病人|患儿|受检者)?(?:姓\s*名|名字)|患者|病人|患儿|受检者|(?:patient(?:'s)?\s*)?name|patient)\s*[\]:|/ ]+\s*{NO_NAME}(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient)\s*[\]:|/ ]+\s*{NO_NAME}(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
-    rf"(?:^|[|/\]]|\s)(?:门诊|住院|急诊|体检)?\s*{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
+    rf"(?:^|[|/\]:]|\s)(?:门诊|住院|急诊|体检)?\s*{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
     re.M | re.A,
 )
 
@@ -78,7 +79,7 @@ def _patient_name(material: Material, rule: ElementRule) -> Found:
 READERS["patient_name"] = READERS.pop("_patient_name")
 
 DATE = filled("{date}")
-FULL_DATE = r"(?:(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+FULL_DATE = r"(?:二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|date of (?:exam(?:ination)?|study|scan))"
 REPORT_LABEL = (
@@ -90,9 +91,9 @@ REPORT_DATE = re.compile(
     rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
     re.I | re.A,
 )
-MONTH_DAY = r"(?:\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
+MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
 EXAM_PARTIAL = re.compile(rf"{EXAM_LABEL}{WHEN}{MONTH_DAY}|{EXAM_LABEL}(?:日期|时间)\s*[:|]\s*{MONTH_DAY}", re.I | re.A)
-REPORT_PARTIAL = re.compile(rf"{REPORT_LABEL}{WHEN}{MONTH_DAY}", re.I | re.A)
+REPORT_PARTIAL = re.compile(rf"{MONTH_DAY}\s*(?:出具|发出|签发|完成)?报告|{REPORT_LABEL}{WHEN}{MONTH_DAY}", re.I | re.A)
 OTHER_DATE = re.compile(
     rf"(?:出生|生日|DOB|born|birth|申请|登记|送检|打印|报告|审核|签发|术|确诊|末次|report|signed|verified|request)[^\n,;。\d]{{0,8}}{DATE}",
     re.I | re.A,
@@ -228,6 +229,32 @@ def height_weight(material: Material, rule: ElementRule) -> Found:
     if len(spans) == 2:
         return "present", spans
     return ("partial", spans) if spans else ("absent", ())
+
+
+@_reader
+def exam_name(material: Material, rule: ElementRule) -> Found:
+    """By its patterns, else a title set wide: 骨 显 像 报 告."""
+    status, spans = by_patterns(material, rule)
+    if status == "present" or rule.present is None:
+        return status, spans
+    for part in material.report.of("header"):
+        for line in re.finditer(r"[^\n]+", material.report.plain[part.start : part.end]):
+            if (together := unspaced(line.group())) != line.group() and rule.present.search(together):
+                return "present", (Span(start=part.start + line.start(), end=part.start + line.end()),)
+    return status, spans
+
+
+@_reader
+def recommendation(material: Material, rule: ElementRule) -> Found:
+    """By its patterns, else whatever stands under a heading of advice, unless it only asks to mind the clinic."""
+    status, spans = by_patterns(material, rule)
+    if status == "present":
+        return status, spans
+    for part in material.report.of("advice"):
+        said = material.report.plain[part.start : part.end].strip(" \n.。:_-|")
+        if len(said) >= 2 and not re.fullmatch(r"(?:无|建议|请|密切|结合临床|及|其他|相关|检查|随诊?|[,。\s])+", said):
+            return "present", (Span(start=part.start, end=part.end),)
+    return status, spans
 
 
 @_reader

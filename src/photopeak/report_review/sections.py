@@ -85,15 +85,16 @@ def _headings() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((kind, re.compile("(?:" + "|".join(row["words"]) + ")", re.I | re.A)) for kind, row in book.items())
 
 
-NUMBERING = r"(?:[(]?(?:\d{1,2}|[一二三四五六七八九十]{1,2})[)]?\s*[、.,):]?\s*)?"
+BULLET = r"[◆◇●■▲△▶►★☆※♦·•>]"
+NUMBERING = rf"(?:{BULLET}[ ]*)?(?:[(]?(?:\d{{1,2}}(?:\.\d)?|[一二三四五六七八九十]{{1,2}}|[①-⑨]|[A-H](?=[.、)]))[)]?[ ]*[、.,):]?[ ]*)?"
 CLOSED = re.compile(rf"^[ ]*{NUMBERING}[\[<《#*]+\s*(?P<name>[^\[\]<>《》#*\n]{{1,18}}?)\s*[\]>》#*]+[ ]*:?", re.M)
 COLON = re.compile(
-    rf"(?:^|(?<=[。;|\]\n])|(?<=\s\s))[ ]*{NUMBERING}(?P<name>[^\s:,。;|()\[\]\n][^:,。;|\[\]\n]{{0,18}}?)\s*:", re.M
+    rf"(?:^|(?<=[。;|\]\n◆◇●■▲▶►★※♦])|(?<=\s\s))[ ]*{NUMBERING}(?P<name>[^\s:,。;|()\[\]\n][^:,。;|\[\]\n]{{0,18}}?)\s*:", re.M
 )
 ALONE = re.compile(rf"^[ ]*{NUMBERING}(?P<name>[^\s:,。;|\[\]\n][^:,。;|\[\]\n]{{0,22}}?)[ ]*$", re.M)
 CELL = re.compile(r"\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]{8,})")
 BARE = re.compile(
-    r"^[ ]*(?P<name>提示|印象|结论|所见|意见|诊断意见|影像所见|检查所见|方法|病史|临床|适应[症证]|技术)[ ]+(?=\S)", re.M
+    rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(?P<name>[\u4e00-\u9fff/]{{2,10}})[ ]+(?=\S)", re.M
 )
 
 
@@ -108,15 +109,17 @@ def _found(plain: str) -> list[tuple[int, int, list[str]]]:
     for pattern in (CLOSED, COLON, ALONE, BARE, CELL):
         for found in pattern.finditer(plain):
             kinds = _named(found.group("name"))
-            if kinds and found.start("name") not in rows:
+            titled = pattern is BARE and re.search(r"显[像象]$|扫描$", found.group("name"))
+            if kinds and not titled and found.start("name") not in rows:
                 rows[found.start("name")] = (found.end(), kinds)
     return [(_opening(plain, start), end, kinds) for start, (end, kinds) in sorted(rows.items())]
 
 
 def _opening(plain: str, name: int) -> int:
     """Where a heading begins: its bracket and number belong to it."""
-    before = re.search(rf"[ ]*{NUMBERING}[\[<《#*|]*\s*$", plain[max(0, name - 12) : name])
-    return max(0, name - 12) + before.start() if before else name
+    left = max(plain.rfind("\n", 0, name) + 1, name - 12)
+    before = re.search(rf"(?:{NUMBERING}[\[<《#*|]+[ ]*|(?:^[ ]*|(?<=[。; ])){NUMBERING})$", plain[left:name])
+    return left + before.start() if before else name
 
 
 def _chosen(rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
@@ -190,7 +193,7 @@ SIGNED = re.compile(
     re.M,
 )
 SIGNS = re.compile(
-    r"报告|诊断医|审|签|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D", re.I | re.A
+    r"报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by", re.I | re.A
 )
 
 
@@ -222,7 +225,7 @@ HISTORY_WORDS = re.compile(
     re.I | re.A,
 )
 METHOD_WORDS = re.compile(
-    r"注射|静注|静脉|MBq|mCi|GBq|kV|采集|空腹|禁食|扫描|床位|显像剂|示踪|血糖|口服\s*\d*131I|准直|injected|intravenous|fasting|uptake time",
+    r"注射|静注|静脉|MBq|mCi|GBq|kV|采集|空腹|禁食|扫描|\d\s*床位?|床位(?!号|:)|显像剂|示踪|血糖|口服\s*\d*131I|准直|毫居|静脉打|打[了]?针|显影剂|示踪|断层采|injected|intravenous|fasting|uptake time",
     re.I | re.A,
 )
 FINDING_WORDS = re.compile(
@@ -234,6 +237,13 @@ HEADER_WORDS = re.compile(
 )
 
 
+HEADER_LABEL = re.compile(
+    r"(?:姓名|性别|年龄|[住门病登检影流编卡]\S{0,3}号码?|科室|科别|申请|送检|日期|时间|床位?号?|病区|医院|项目|部位|单位)\s*[:|/]|date\s*[:|]|(?:^|\s)(?:name|sex|age|MRN|ID)\s*[:|]",
+    re.I | re.A,
+)
+DONE = re.compile(r"注射|静注|推注|空腹|禁食|MBq|mCi|毫居|病史|术后|目的|所见|未见", re.I | re.A)  # no line of names and numbers
+
+
 def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]]) -> Iterator[Part]:
     """What stands before the first heading: header lines, then sentences by their words, never going back."""
     order = ("header", "clinical", "technique", "findings")
@@ -241,7 +251,7 @@ def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]])
     at, opened = 0, start
     for sentence in sentences(plain, start, end):
         words = plain[sentence.start : sentence.end]
-        step = max(at, _step(words, at, first=sentence.start == 0 or "\n" not in plain[: sentence.start].strip()))
+        step = max(at, _step(words, at, first=not plain[: sentence.start].strip()))
         step = min(step, allowed - 1)
         if step != at:
             if sentence.start > opened:
@@ -254,6 +264,8 @@ def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]])
 def _step(words: str, at: int, *, first: bool) -> int:
     if at == 0 and (first or len(HEADER_WORDS.findall(words)) >= 2 or len(words.strip()) < 8):
         return 0
+    if at == 0 and HEADER_LABEL.search(words) and not DONE.search(words):
+        return 0
     method, finding, history = METHOD_WORDS.search(words), FINDING_WORDS.search(words), HISTORY_WORDS.search(words)
     if method and not re.search(r"SUV|代谢增高|未见", words):
         return 2
@@ -264,7 +276,7 @@ def _step(words: str, at: int, *, first: bool) -> int:
     return at
 
 
-CONCLUDES = re.compile(r"^[ ]*(?:综上|总之|考虑|提示|印象|结论|诊断|小结|以上|上述)", re.M)
+CONCLUDES = re.compile(r"(?:^[ ]*(?:考虑|提示|诊断|以上|上述)|(?:^|(?<=[。;]))[ ]*(?:综上|综合|总之|印象|结论|小结|总体|意见))", re.M)
 NUMBERED = re.compile(r"^[ ]*[(]?(?:1|一)\s*[、.)]", re.M)
 
 
