@@ -212,9 +212,8 @@ def parts_to_read(material: Material, rule: ElementRule) -> tuple[tuple[int, int
         kinds |= {"findings"}
     if "findings" in kinds and not material.report.has("findings"):
         kinds |= {"technique", "impression"}
-    return tuple(
-        (part.heading.start if part.heading else part.start, part.end) for part in material.report.parts if part.kind in kinds
-    )
+    parts = material.report.before_findings(*kinds) if "header" in kinds else material.report.of(*kinds)
+    return tuple((part.heading.start if part.heading else part.start, part.end) for part in parts)
 
 
 def hits(

@@ -73,7 +73,8 @@ def recognise(report: Report) -> Exam:
     titled = next((kind for kind, words, _ in _rows() if words.search(title)), "")
     hybrid = bool(
         re.search(
-            r"PET\s*[-/]?\s*CT|SPECT\s*[-/]?\s*CT|断层融合|CT衰减校正|CTAC|同机CT|SPECT[^\n]{0,6}CT", _own(report), re.I | re.A
+            (r"" if titled in ("BONE_SPECTCT", "THYROID", "RENAL", "I131_WBS", "MPI") else r"PET\s*[-/]?\s*CT|")
+            + r"SPECT\s*[-/]?\s*CT|断层融合|CT衰减校正|CTAC|同机CT|SPECT[^\n]{0,6}CT", _own(report), re.I | re.A
         )
     )
     return Exam(type=_type(report, titled, title, named, hybrid), titled=titled, hybrid=hybrid, tracers=named)

@@ -150,7 +150,10 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
         affected = [f for f in family if f.abnormal] or [
             f for f in findings if f.abnormal and f.organ.family == one.organ.family
         ]
-        if normal and not affected and not any(_named_otherwise(material, f, one) for f in family):
+        plain = [f for f in normal if f.organ.id == one.organ.id and f.side == one.side and f.levels == one.levels]
+        own = any(f.abnormal and f.organ.id == one.organ.id and f.side in (one.side, "", "B") for f in findings)
+        named = any(_named_otherwise(material, f, one) for f in family if not plain or f.organ.id == one.organ.id)
+        if normal and (not affected or (plain and one.side in SIDES and not own)) and not named:
             yield defect(
                 material,
                 "NEGATION_CONTRADICTION",

@@ -145,6 +145,14 @@ def _joined(plain: str, mentions: list[_Mention]) -> list[_Mention]:
         ):
             kept[-1] = _Mention(last.organ, last.start, one.end, last.levels)
             continue
+        if (
+            last
+            and last.organ.id == "node"
+            and one.organ.node
+            and re.fullmatch(r" (?:in|of|at) (?:the )?(?:left |right |bilateral )?", plain[last.end : one.start], re.I)
+        ):
+            kept[-1] = one
+            continue
         if last and len(between := plain[last.end : one.start]) <= 4 and not re.search(r"[,。;、及和与\n见伴]", between):
             if one.levels and last.organ.id in ("liver", "lung") and one.levels[0].startswith("S"):
                 kept[-1] = _Mention(last.organ, last.start, one.end, ())  # segment of the liver or lung, no sacral vertebra
@@ -242,7 +250,7 @@ ABNORMAL = re.compile(
     re.I | re.A,
 )
 NORMAL = re.compile(
-    r"未见(?:明显|明确|确切|显著)?(?:的)?(?:异常|病变|占位|肿大|转移|代谢|放射性|摄取|FDG|浓聚|结节|肿块|破坏|增高)|无(?:明显|明确)?(?:异常|特殊|肿大)|没问题|正常|良好|未见[^,。;]{0,14}(?:增高|异常|浓聚|病灶|灶|转移|结节|肿大|破坏|缺损)|unremarkable|no abnormal|within normal|normal",
+    r"未见(?:明显|明确|确切|显著)?(?:的)?(?:异常|病变|占位|肿大|转移|代谢|放射性|摄取|FDG|浓聚|结节|肿块|破坏|增高)|无(?:明显|明确)?(?:异常|特殊|肿大)|没问题|正常|良好|未见[^,。;]{0,14}(?:增高|异常|浓聚|病灶|灶|转移|结节|肿大|破坏|缺损)|unremarkable|no (?:abnormal|enlarged|avid|focal|suspicious|significant)|within normal|normal",
     re.I | re.A,
 )
 UPTAKE = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -16,14 +17,23 @@ _LIKE = {
 
 @cache
 def _simplified() -> dict[str, str]:
-    """Traditional characters of the field by their simplified ones, from traditional.txt (pairs parted by spaces)."""
+    """Traditional characters by their simplified ones, from traditional.txt (pairs parted by spaces; after the table of OpenCC, Apache-2.0)."""
     pairs = (resources.files("photopeak.report_review") / "packs" / "traditional.txt").read_text("utf-8").split()
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
 
 def normal(text: str) -> str:
-    """`text` in half width, simplified characters and plain signs; same length, upper and lower case as written."""
-    return text.translate(_table(frozenset(text)))
+    """`text` in half width, simplified characters and plain signs; same length, upper and lower case as written.
+
+    The full stop that ends an English sentence becomes the Chinese one, so that a clause ends there and a decimal point never does.
+    """
+    return FULL_STOP.sub("。", text.translate(_table(frozenset(text))))
+
+
+FULL_STOP = re.compile(
+    r"(?<!\bDr)(?<!\bNo)(?<!\bvs)(?<!\bProf)(?<!\b[A-Z])(?<!\d\.\d)(?<=[A-Za-z)%\]])\.(?=[ ]+[A-Z(]|[ ]*$)|(?<=[a-z]{4})\.(?=[ ]+\d)|(?<=[\d.] \d)\.(?=[ ]+[A-Z][a-z])|(?<=\d\d)\.(?=[ ]+[A-Z][a-z]|[ ]*\n)|(?<=\d\.\d)\.(?=[ ]+[A-Z][a-z])",
+    re.M | re.A,
+)
 
 
 @cache

@@ -43,13 +43,14 @@ def _applies(run: Callable[[Material], bool]) -> Callable[[Material], bool]:
 
 
 PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{0,3}|[*xX某○]{2,3}|[A-Z][A-Za-z.'-]+(?:[ ,]+[A-Z][A-Za-z.'-]*){0,3}"
-NO_NAME = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
+NO_NAME = r"(?!(?:患者|病人|病患|受检|客户|姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
+NO_LABEL = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女\b|男\b))"  # after a label of a name, any surname may stand
 NAMED = re.compile(
-    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient)\s*[\]:|/ ]+\s*{NO_NAME}(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient)\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
-    rf"(?:^|[|/\]:]|\s)(?:门诊|住院|急诊|体检)?\s*{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
+    rf"(?:^|[|/\]:]|\s)(?:门诊|住院|急诊|体检)?\s*(?:(?:患者|病人|病患|受检者)\s*)?{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
     re.M | re.A,
 )
 
@@ -67,7 +68,7 @@ def patient_name(report_text: str, places: tuple[tuple[int, int], ...]) -> re.Ma
 @_reader
 def _patient_name(material: Material, rule: ElementRule) -> Found:
     """The evidence is the label or the first character: the name itself stays out of every result."""
-    places = tuple((part.start, part.end) for part in material.report.of("header", "clinical"))
+    places = tuple((part.start, part.end) for part in material.report.before_findings("header", "clinical"))
     found = patient_name(material.report.plain, places)
     if found is None:
         return "absent", ()

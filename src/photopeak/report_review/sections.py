@@ -54,6 +54,11 @@ class Report:
     def of(self, *kinds: str) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.kind in kinds)
 
+    def before_findings(self, *kinds: str) -> tuple[Part, ...]:
+        """Parts of these kinds, and stretches before the findings that no heading opened: a header may not have been told from the rest."""
+        found = next((part.start for part in self.parts if part.kind == "findings"), len(self.plain))
+        return tuple(part for part in self.parts if part.kind in kinds or (part.heading is None and part.end <= found))
+
     def has(self, *kinds: str) -> bool:
         return any(self.plain[part.start : part.end].strip() for part in self.of(*kinds))
 
@@ -92,6 +97,7 @@ COLON = re.compile(
     rf"(?:^|(?<=[。;|\]\n◆◇●■▲▶►★※♦])|(?<=\s\s))[ ]*{NUMBERING}(?P<name>[^\s:,。;|()\[\]\n][^:,。;|\[\]\n]{{0,18}}?)\s*:", re.M
 )
 ALONE = re.compile(rf"^[ ]*{NUMBERING}(?P<name>[^\s:,。;|\[\]\n][^:,。;|\[\]\n]{{0,22}}?)[ ]*$", re.M)
+ROW = re.compile(r"^\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]*\S[^|\n]*\|?[ ]*$)", re.M)
 CELL = re.compile(r"\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]{8,})")
 BARE = re.compile(
     rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(?P<name>[\u4e00-\u9fff/]{{2,10}})[ ]+(?=\S)", re.M
@@ -106,10 +112,11 @@ def _named(name: str) -> list[str]:
 def _found(plain: str) -> list[tuple[int, int, list[str]]]:
     """Headings as (start, end of the heading, kinds it may open), in order of the text."""
     rows: dict[int, tuple[int, list[str]]] = {}
-    for pattern in (CLOSED, COLON, ALONE, BARE, CELL):
+    for pattern in (CLOSED, COLON, ALONE, BARE, CELL, ROW):
         for found in pattern.finditer(plain):
             kinds = _named(found.group("name"))
-            titled = pattern is BARE and re.search(r"显[像象]$|扫描$", found.group("name"))
+            top = pattern is BARE or (pattern is ALONE and not plain[: found.start("name")].strip())
+            titled = top and re.search(r"显[像象]$|扫描$", found.group("name"))
             if kinds and not titled and found.start("name") not in rows:
                 rows[found.start("name")] = (found.end(), kinds)
     return [(_opening(plain, start), end, kinds) for start, (end, kinds) in sorted(rows.items())]
@@ -221,11 +228,11 @@ def _closing(plain: str, part: Part) -> Iterator[Part]:
 
 
 HISTORY_WORDS = re.compile(
-    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|history of|status post|evaluate|staging",
+    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|了解|手术|癌(?!症中心)|(?<!肿)瘤|积水|结石|评价|排除|明确|history of|status post|evaluate|staging",
     re.I | re.A,
 )
 METHOD_WORDS = re.compile(
-    r"注射|静注|静脉|MBq|mCi|GBq|kV|采集|空腹|禁食|扫描|\d\s*床位?|床位(?!号|:)|显像剂|示踪|血糖|口服\s*\d*131I|准直|毫居|静脉打|打[了]?针|显影剂|示踪|断层采|injected|intravenous|fasting|uptake time",
+    r"注射|静注|静脉|MBq|mCi|GBq|kV|采集|空腹|禁食|扫描|\d\s*(?:个)?床位(?!号|:)|[/每]\s*床|床\s*[x*]|显像剂|示踪|血糖|口服\s*\d*131I|准直|毫居|静脉打|打[了]?针|显影剂|示踪|断层采|injected|intravenous|fasting|uptake time",
     re.I | re.A,
 )
 FINDING_WORDS = re.compile(
@@ -238,7 +245,7 @@ HEADER_WORDS = re.compile(
 
 
 HEADER_LABEL = re.compile(
-    r"(?:姓名|性别|年龄|[住门病登检影流编卡]\S{0,3}号码?|科室|科别|申请|送检|日期|时间|床位?号?|病区|医院|项目|部位|单位)\s*[:|/]|date\s*[:|]|(?:^|\s)(?:name|sex|age|MRN|ID)\s*[:|]",
+    r"(?:姓名|性别|年龄|[住门病登检影流编卡]\S{0,3}号码?|科室|科别|申请\S{0,3}|送检\S{0,3}|日期|时间|床位?号?|病区|医院|项目|部位|单位)\s*[:|/]|date\s*[:|]|(?:^|\s)(?:name|sex|age|MRN|ID)\s*[:|]",
     re.I | re.A,
 )
 DONE = re.compile(r"注射|静注|推注|空腹|禁食|MBq|mCi|毫居|病史|术后|目的|所见|未见", re.I | re.A)  # no line of names and numbers

@@ -96,7 +96,7 @@ def residue(material: Material, elements: Elements, setting: Setting) -> Iterato
 
 
 BODY_PERSON = re.compile(
-    r"(?:患者|病人|患儿)\s*[,:]?\s*(?P<sex>男|女)性?\s*,?\s*(?:(?P<age>\d{1,3})\s*岁)?|(?P<sex2>男|女)性?\s*,\s*(?P<age2>\d{1,3})\s*岁|(?P<age3>\d{1,3})\s*岁\s*(?P<sex3>男|女)性?(?:患者|病人)?"
+    r"(?:患者|病人|患儿)\s*[,:]?\s*(?P<sex>男|女)性?\s*,?\s*(?:(?P<age>\d{1,3})\s*岁)?|(?P<sex2>男|女)性?\s*,\s*(?P<age2>\d{1,3})\s*岁|(?P<age3>\d{1,3})\s*岁\s*(?P<sex3>男|女)性?(?:患者|病人)?|(?P<age4>\d{1,3})[- ]years?[- ]old (?P<sex4>male|female|man|woman|gentleman|lady)"
 )
 HEADER_AGE = re.compile(
     r"(?:年龄|age)\s*[:/|]?\s*(\d{1,3})(?!\s*(?:个?月|天))|(?<![\d.-])(\d{1,3})\s*(?:岁|Y\b|周岁)", re.I | re.A
@@ -116,13 +116,13 @@ def another_patient(material: Material, elements: Elements, setting: Setting) ->
     age = header[0] if header else None
     for part in material.report.of("clinical", "technique", "findings", "impression", "comparison"):
         for found in BODY_PERSON.finditer(plain, part.start, part.end):
-            said = found.group("sex") or found.group("sex2") or found.group("sex3")
-            years = found.group("age") or found.group("age2") or found.group("age3")
+            said = found.group("sex") or found.group("sex2") or found.group("sex3") or found.group("sex4")
+            years = found.group("age") or found.group("age2") or found.group("age3") or found.group("age4")
             left, right = context.clause_around(plain, found.start(), found.end())
             if context.FAMILY.search(plain[left:right]):
                 continue
             span = Span(start=found.start(), end=found.end())
-            if sex and said and {"男": "M", "女": "F"}[said] != sex and shown and shown.end <= found.start():
+            if sex and said and SEX_OF[said] != sex and shown and shown.end <= found.start():
                 yield defect(material, "COPY_PASTE", shown, span, en="another sex than in the header", zh="与表头性别不符")
             elif (
                 age
@@ -145,6 +145,7 @@ def another_patient(material: Material, elements: Elements, setting: Setting) ->
 
 
 ADULT_YEARS = 18
+SEX_OF = {"男": "M", "女": "F", "male": "M", "man": "M", "gentleman": "M", "female": "F", "woman": "F", "lady": "F"}
 
 
 @check

@@ -186,10 +186,11 @@ def _earlier(plain: str, start: int, end: int) -> bool:
 
 
 SPLIT = re.compile(
-    r"左(?:肾|侧)?[^。;\n右%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?右(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|右(?:肾|侧)?[^。;\n左%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?左(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%"
+    r"left(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?right(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|左(?:肾|侧)?[^。;\n右%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?右(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|右(?:肾|侧)?[^。;\n左%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?左(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%",
+    re.I,
 )
 GFR_PARTS = re.compile(
-    r"GFR[^。\n]{0,20}?左(?:肾|侧)?[^。;\n\d右]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,20}?(?:总|双肾|合计|total)[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|(?:总GFR|GFR总|双肾(?:总)?GFR|总肾?(?:GFR|小球滤过率))[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。\n]{0,24}?左(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)",
+    r"GFR[^。\n]{0,20}?left(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?right(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?total[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|GFR[^。\n]{0,20}?左(?:肾|侧)?[^。;\n\d右]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,20}?(?:总|双肾|合计|total)[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|(?:总GFR|GFR总|双肾(?:总)?GFR|总肾?(?:GFR|小球滤过率))[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。\n]{0,24}?左(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)",
     re.I,
 )
 
@@ -204,9 +205,8 @@ def renal_sums(material: Material, elements: Elements, setting: Setting) -> Iter
     for found in SPLIT.finditer(plain):
         if _earlier(plain, found.start(), found.end()):
             continue
-        left, right = (
-            (float(found.group(1)), float(found.group(2))) if found.group(1) else (float(found.group(4)), float(found.group(3)))
-        )
+        numbers = [float(value) for value in found.groups() if value]
+        left, right = reversed(numbers) if found.group().startswith("右") else numbers
         span = Span(start=found.start(), end=found.end())
         if abs(left + right - 100) > 1.05:
             yield defect(
@@ -219,7 +219,7 @@ def renal_sums(material: Material, elements: Elements, setting: Setting) -> Iter
         shares.append((left, right, span))
     for found in GFR_PARTS.finditer(plain):
         numbers = [float(value) for value in found.groups() if value]
-        parts, total = (numbers[:2], numbers[2]) if found.group(1) else (numbers[1:], numbers[0])
+        parts, total = (numbers[1:], numbers[0]) if found.group(7) else (numbers[:2], numbers[2])
         if abs(sum(parts) - total) > max(1.05, 0.02 * total):
             yield defect(
                 material,
