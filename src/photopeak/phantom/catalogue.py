@@ -15,6 +15,7 @@ from photopeak.phantom.lines import lines_files
 from photopeak.phantom.pet_cylinder import pet_cylinder_files
 from photopeak.phantom.planar_sources import dish_files
 from photopeak.phantom.registration import registration_files
+from photopeak.phantom.report_files import report_text_files
 from photopeak.phantom.slits import slits_files
 from photopeak.phantom.spect_projections import centre_of_rotation_files
 from photopeak.phantom.spect_sources import reconstructed_sources_files
@@ -41,6 +42,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "assay": assay_files,
     "control_runs": control_files,
     "counter_wells": wells_files,
+    "report_text": report_text_files,
 }
 
 

@@ -100,7 +100,9 @@ def report_text(
     if defect:
         PLANTED[defect](case, chance)
     missing = {
-        name for name in _elements(phrases, kind) if name not in KEPT and chance.random() < left_out and not (defect and name in ("sex", "age"))
+        name
+        for name in _elements(phrases, kind)
+        if name not in KEPT and chance.random() < left_out and not (defect and name in ("sex", "age"))
     }
     text = _written(chance, phrases, case, missing)
     elements = {name: "absent" if name in missing else "present" for name in _elements(phrases, kind)}
@@ -169,7 +171,11 @@ def _lesions(case: Case, chance: random.Random) -> None:
 
 def _written(chance: random.Random, phrases: Mapping[str, Any], case: Case, missing: set[str]) -> str:
     values = dict(case.values)
-    values |= {"tracer": case.tracer + " " * case.tracer[-1].isdigit(), "findings": _findings(chance, phrases, case), "impression": _impression(chance, phrases, case)}
+    values |= {
+        "tracer": case.tracer + " " * case.tracer[-1].isdigit(),
+        "findings": _findings(chance, phrases, case),
+        "impression": _impression(chance, phrases, case),
+    }
     values["call"] = phrases["called"] if case.critical and case.called else ""
     if "hospital" in missing:
         values["hospital"] = ""
@@ -211,11 +217,11 @@ def _findings(chance: random.Random, phrases: Mapping[str, Any], case: Case) -> 
         left, right, total = case.renal
         share = 100 * left / (left + right)
         return _renal(case.language).format(left=left, right=right, total=total, a=share, b=100 - share)
-    said = []
+    said: list[str] = []
     for lesion in case.found:
         site = content["sites"][lesion.site]
         if lesion.site in case.denied:
-            said.append(site["plain"].replace("<S>", content["sides"].get(lesion.side, "")) + phrases["normal_end"])
+            said.append(str(site["plain"]).replace("<S>", content["sides"].get(lesion.side, "")) + phrases["normal_end"])
         else:
             said.append(_lesion(chance.choice(_of_kind(phrases, "finding", case.kind)), lesion, content))
     normals = content[case.kind]["normals"]
@@ -223,7 +229,7 @@ def _findings(chance: random.Random, phrases: Mapping[str, Any], case: Case) -> 
     said += [name + phrases["normal_end"] for name in case.normals if name not in normals]
     if case.critical:
         said.append(phrases["critical"].replace("<N>", "11"))
-    return "".join(said) + chance.choice(phrases["rest"])
+    return "".join(said) + str(chance.choice(phrases["rest"]))
 
 
 def _of_kind(phrases: Mapping[str, Any], what: str, kind: str) -> list[str]:
@@ -231,15 +237,21 @@ def _of_kind(phrases: Mapping[str, Any], what: str, kind: str) -> list[str]:
 
 
 def _renal(language: str) -> str:
-    return {
+    said: dict[str, str] = {
         "en": "GFR (Gates): left kidney {left} mL/min, right kidney {right} mL/min, total {total} mL/min. Split function: left {a:.1f} %, right {b:.1f} %. Tmax and T1/2 are normal.",
         "tw": "GFR（Gates法）：左腎 {left} mL/min，右腎 {right} mL/min，總GFR {total} mL/min。分腎功能：左腎 {a:.1f}%，右腎 {b:.1f}%。曲線達峰及下降正常。",
-    }.get(language, "GFR（Gates法）：左肾 {left} mL/min，右肾 {right} mL/min，总GFR {total} mL/min。分肾功能：左肾 {a:.1f}%，右肾 {b:.1f}%。肾图曲线达峰及下降正常。")  # fmt: skip
+        "zh": "GFR（Gates法）：左肾 {left} mL/min，右肾 {right} mL/min，总GFR {total} mL/min。分肾功能：左肾 {a:.1f}%，右肾 {b:.1f}%。肾图曲线达峰及下降正常。",
+    }  # fmt: skip
+    return said[language]
 
 
 def _lesion(template: str, lesion: Lesion, content: Mapping[str, Any]) -> str:
     site = content["sites"][lesion.site]
-    name = site["names"][lesion.name % len(site["names"])].replace("<S>", content["sides"].get(lesion.side, "")).replace("<N>", str(lesion.level))
+    name = (
+        site["names"][lesion.name % len(site["names"])]
+        .replace("<S>", content["sides"].get(lesion.side, ""))
+        .replace("<N>", str(lesion.level))
+    )
     filled = {"site": name, "noun": site["noun"], "a": lesion.a, "b": lesion.b, "suv": lesion.suv}
     return re.sub(r"<(\w+)>", lambda found: str(filled.get(found.group(1), found.group())), template)
 
@@ -253,7 +265,9 @@ def _impression(chance: random.Random, phrases: Mapping[str, Any], case: Case) -
     for lesion in case.concluded:
         template = phrases["repeated"] if case.repeated and case.kind != "BONE" else chance.choice(templates)
         if chance.random() < 0.5:  # another name of the same place, which must not matter
-            lesion = Lesion(**{**{key: getattr(lesion, key) for key in ("site", "side", "level", "a", "b", "suv")}, "name": lesion.name + 1})
+            lesion = Lesion(
+                **{**{key: getattr(lesion, key) for key in ("site", "side", "level", "a", "b", "suv")}, "name": lesion.name + 1}
+            )
         said.append(_lesion(template, lesion, content))
     if not said:
         return str(chance.choice(phrases["clean"]))
@@ -300,14 +314,20 @@ def _called_normal(case: Case, chance: random.Random) -> None:
 @_plants("IMPRESSION_NOT_IN_FINDINGS", "FDG")
 def _only_concluded(case: Case, chance: random.Random) -> None:
     sites = _read("content.toml")[case.language]["sites"]
-    free = [name for name in ("pancreas", "adrenal", "liver", "axilla") if name in sites and name not in {one.site for one in case.found}]
+    free = [
+        name
+        for name in ("pancreas", "adrenal", "liver", "axilla")
+        if name in sites and name not in {one.site for one in case.found}
+    ]
     name = chance.choice(free)
     case.concluded = [*case.concluded, _changed(case.found[0], site=name, side="R" if sites[name].get("paired") else "")]
 
 
 @_plants("SEX_ORGAN", "FDG", "BONE")
 def _organ_of_the_other(case: Case, chance: random.Random) -> None:
-    organ = {"en": ("uterus", "prostate"), "tw": ("子宮", "攝護腺")}.get(case.language, ("子宫", "前列腺"))[0 if case.values["male"] else 1]
+    organ = {"en": ("uterus", "prostate"), "tw": ("子宮", "攝護腺")}.get(case.language, ("子宫", "前列腺"))[
+        0 if case.values["male"] else 1
+    ]
     case.normals.append({"en": f"The {organ} is unremarkable", "tw": f"{organ}無異常"}.get(case.language, f"{organ}未见异常"))
     if case.kind == "BONE":  # the disease must not give it away
         case.values["disease"] = {"en": "lung cancer", "tw": "肺癌"}.get(case.language, "肺癌")

@@ -74,7 +74,9 @@ def recognise(report: Report) -> Exam:
     hybrid = bool(
         re.search(
             (r"" if titled in ("BONE_SPECTCT", "THYROID", "RENAL", "I131_WBS", "MPI") else r"PET\s*[-/]?\s*CT|")
-            + r"SPECT\s*[-/]?\s*CT|断层融合|CT衰减校正|CTAC|同机CT|SPECT[^\n]{0,6}CT", _own(report), re.I | re.A
+            + r"SPECT\s*[-/]?\s*CT|断层融合|CT衰减校正|CTAC|同机CT|SPECT[^\n]{0,6}CT",
+            _own(report),
+            re.I | re.A,
         )
     )
     return Exam(type=_type(report, titled, title, named, hybrid), titled=titled, hybrid=hybrid, tracers=named)

@@ -99,9 +99,7 @@ COLON = re.compile(
 ALONE = re.compile(rf"^[ ]*{NUMBERING}(?P<name>[^\s:,。;|\[\]\n][^:,。;|\[\]\n]{{0,22}}?)[ ]*$", re.M)
 ROW = re.compile(r"^\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]*\S[^|\n]*\|?[ ]*$)", re.M)
 CELL = re.compile(r"\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]{8,})")
-BARE = re.compile(
-    rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(?P<name>[\u4e00-\u9fff/]{{2,10}})[ ]+(?=\S)", re.M
-)
+BARE = re.compile(rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(?P<name>[\u4e00-\u9fff/]{{2,10}})[ ]+(?=\S)", re.M)
 
 
 def _named(name: str) -> list[str]:
@@ -200,7 +198,8 @@ SIGNED = re.compile(
     re.M,
 )
 SIGNS = re.compile(
-    r"报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by", re.I | re.A
+    r"报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by",
+    re.I | re.A,
 )
 
 
@@ -248,7 +247,10 @@ HEADER_LABEL = re.compile(
     r"(?:姓名|性别|年龄|[住门病登检影流编卡]\S{0,3}号码?|科室|科别|申请\S{0,3}|送检\S{0,3}|日期|时间|床位?号?|病区|医院|项目|部位|单位)\s*[:|/]|date\s*[:|]|(?:^|\s)(?:name|sex|age|MRN|ID)\s*[:|]",
     re.I | re.A,
 )
-DONE = re.compile(r"注射|静注|推注|空腹|禁食|MBq|mCi|毫居|病史|术后|目的|所见|未见", re.I | re.A)  # no line of names and numbers
+TITLE = re.compile(r"^[^,。;]{2,40}(?:报告[单书]?|检查单|诊断书|report)\s*$", re.I)
+DONE = re.compile(
+    r"注射|静注|推注|空腹|禁食|MBq|mCi|毫居|病史|术后|目的|所见|未见", re.I | re.A
+)  # no line of names and numbers
 
 
 def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]]) -> Iterator[Part]:
@@ -271,7 +273,7 @@ def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]])
 def _step(words: str, at: int, *, first: bool) -> int:
     if at == 0 and (first or len(HEADER_WORDS.findall(words)) >= 2 or len(words.strip()) < 8):
         return 0
-    if at == 0 and HEADER_LABEL.search(words) and not DONE.search(words):
+    if at == 0 and (TITLE.search(words) or HEADER_LABEL.search(words)) and not DONE.search(words):
         return 0
     method, finding, history = METHOD_WORDS.search(words), FINDING_WORDS.search(words), HISTORY_WORDS.search(words)
     if method and not re.search(r"SUV|代谢增高|未见", words):
@@ -283,7 +285,9 @@ def _step(words: str, at: int, *, first: bool) -> int:
     return at
 
 
-CONCLUDES = re.compile(r"(?:^[ ]*(?:考虑|提示|诊断|以上|上述)|(?:^|(?<=[。;]))[ ]*(?:综上|综合|总之|印象|结论|小结|总体|意见))", re.M)
+CONCLUDES = re.compile(
+    r"(?:^[ ]*(?:考虑|提示|诊断|以上|上述)|(?:^|(?<=[。;]))[ ]*(?:综上|综合|总之|印象|结论|小结|总体|意见))", re.M
+)
 NUMBERED = re.compile(r"^[ ]*[(]?(?:1|一)\s*[、.)]", re.M)
 
 
