@@ -1,0 +1,39 @@
+"""The roles, what each sees and may do: one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from photopeak.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """`reach`: all hospitals, own ones, or none (summaries only). `acts`: what the role may do beyond looking."""
+
+    words: Words
+    reach: str
+    acts: frozenset[str] = field(default_factory=frozenset)
+
+
+def _role(en: str, zh: str, reach: str, *acts: str) -> Role:
+    seeing = ("see",) if reach in ("all", "own") else ()
+    return Role(words=Words(en, zh), reach=reach, acts=frozenset((*acts, *seeing)))
+
+
+ROLES: dict[str, Role] = {
+    "administrator": _role(
+        "administrator", "系统管理员", "all", "manage_people", "register", "merge", "read_audit", "hand_in", "region"
+    ),
+    "director": _role("centre director", "中心主任", "all", "review", "read_audit", "region"),
+    "secretary": _role("secretary", "秘书", "all", "manage_people", "register", "merge", "hand_in", "read_audit", "region"),
+    "inspector": _role("inspector", "检查员", "all", "register", "hand_in", "review", "region"),
+    "expert": _role("expert reviewer", "评审专家", "all", "review", "region"),
+    "eqa_coordinator": _role("EQA coordinator", "室间质评协调员", "none", "region"),
+    "committee_member": _role("committee member", "专家委员会委员", "none", "region"),
+    "hospital_director": _role("hospital director", "医院科主任", "own"),
+    "hospital_physicist": _role("hospital physicist", "医院物理师", "own", "register", "hand_in"),
+    "laboratory_head": _role("laboratory head", "实验室负责人", "own", "hand_in"),
+    "therapy_officer": _role("therapy quality officer", "核素治疗质控员", "own"),
+    "health_authority": _role("health authority (reading)", "卫生行政部门（只读）", "none", "region"),
+}

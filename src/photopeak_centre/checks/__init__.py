@@ -1,0 +1,1 @@
+"""Results of automatic checking, their verdicts, trends, pictures and review."""

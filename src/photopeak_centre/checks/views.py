@@ -1,0 +1,182 @@
+"""Results: list, page, drawings, pixels for the viewer, review; and the region in counts that name nobody."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from photopeak_centre.audit.chain import record
+from photopeak_centre.checks.keeping import refresh_latest
+from photopeak_centre.checks.models import Drawing, Latest, Result, Review
+from photopeak_centre.checks.rows import quantities, result_rows, unjudged
+from photopeak_centre.devices.models import KINDS, Device
+from photopeak_centre.evidence.store import read
+from photopeak_centre.headers import DRAWING_POLICY
+from photopeak_centre.keyset import page_of
+from photopeak_centre.routes import getter, route
+from photopeak_centre.said import in_words, language
+from photopeak_centre.tenancy import get_for
+
+DECISIONS = {"accept": "accepted", "reject": "rejected"}
+
+
+@getter("result")
+def get_result_for(person: Any, id: int) -> Result:
+    found: Result = get_for(Result, person, id, "organisation", "device", "study", "superseded_by")
+    return found
+
+
+@getter("drawing")
+def get_drawing_for(person: Any, id: int) -> Drawing:
+    found: Drawing = get_for(Drawing, person, id)
+    return found
+
+
+@route(exempt="lists what the person may see", act="see")
+def results(request: HttpRequest) -> HttpResponse:
+    shown = Result.objects.visible_to(request.user).filter(superseded_by=None).select_related("organisation", "device")
+    outcome, review = request.GET.get("outcome", ""), request.GET.get("review", "")
+    if outcome in ("fail", "undecided", "pass", "not_assessed", "refused"):
+        shown = shown.filter(outcome=outcome)
+    if review in ("open", "accepted", "rejected"):
+        shown = shown.filter(review=review)
+    rows = page_of(shown.defer("document"), "made", request, descending=True)
+    return render(request, "checks/list.html", {"rows": rows, "outcome": outcome, "review": review})
+
+
+@route("result", act="see")
+def result(request: HttpRequest, shown: Result) -> HttpResponse:
+    rows, cited = result_rows(shown)
+    before = Result.objects.filter(device=shown.device_id, procedure=shown.procedure, acquired__lt=shown.acquired)
+    earlier = before.filter(superseded_by=None).exclude(device=None).exclude(review="rejected").order_by("-acquired").first()
+    return render(
+        request,
+        "checks/page.html",
+        {
+            "result": shown,
+            "rows": rows,
+            "cited": cited,
+            "unjudged": unjudged(shown)[:60],
+            "drawings": shown.drawings.order_by("number"),
+            "pictures": shown.drawings.exclude(pixels=None).order_by("number"),
+            "before": earlier,
+            "before_drawings": earlier.drawings.order_by("number") if earlier else (),
+            "earlier_versions": shown.earlier.order_by("-made"),
+            "reviews": shown.reviews.select_related("by").order_by("at"),
+            "may_review": request.user.may("review"),  # type: ignore[union-attr]
+            "document": shown.document,
+        },
+    )
+
+
+@route("result", act="see")
+def result_document(request: HttpRequest, shown: Result) -> HttpResponse:
+    """The result as the command writes it."""
+    whole = {"schema": 1, "photopeak": shown.version, "results": [shown.document], "unread": []}
+    text = json.dumps(whole, ensure_ascii=False, indent=1)
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="result-{shown.pk}.json"'
+    return response
+
+
+@route("result", methods="POST", act="review")
+def result_review(request: HttpRequest, shown: Result) -> HttpResponse:
+    """Accept, reject or comment; a rejected result no longer stands for its device."""
+    decision, words = request.POST.get("decision", ""), request.POST.get("words", "").strip()[:4000]
+    if decision not in (*DECISIONS, "comment") or (decision != "accept" and not words):
+        return redirect("result", shown.pk)
+    with transaction.atomic():
+        Review.objects.create(result=shown, by=request.user, decision=decision, words=words)
+        if decision in DECISIONS:
+            Result.objects.filter(pk=shown.pk).update(review=DECISIONS[decision])
+            if shown.device_id:
+                refresh_latest(shown.device_id, shown.measurements.all())
+        record(
+            decision,
+            f"result {shown.pk}",
+            person=request.user,
+            organisation=shown.organisation_id,
+            outcome=shown.outcome,
+            words=words,
+        )
+    return redirect("result", shown.pk)
+
+
+@route("drawing", act="see")
+def drawing(request: HttpRequest, shown: Drawing) -> HttpResponse:
+    blob = shown.en_id if language() == "en" else shown.zh_id
+    response = HttpResponse(read(blob), content_type="image/svg+xml")
+    response["Content-Security-Policy"] = DRAWING_POLICY
+    return response
+
+
+@route("drawing", act="see")
+def pixels(request: HttpRequest, shown: Drawing) -> HttpResponse:
+    """A picture's float32 values, row by row, little-endian."""
+    if shown.pixels_id is None:
+        raise Http404
+    return HttpResponse(read(shown.pixels_id), content_type="application/octet-stream")
+
+
+FEWEST_HOSPITALS = 5
+
+
+@route(exempt="counts over the whole region; fewer than five hospitals are not shown apart", act="region")
+def region(request: HttpRequest) -> HttpResponse:
+    counts = Device.objects.filter(in_use=True).values("kind", "outcome").annotate(n=Count("id"))
+    kinds: dict[str, dict[str, int]] = {}
+    for row in counts:
+        outcome = row["outcome"] if row["outcome"] in ("pass", "fail", "undecided") else "not_assessed"
+        of = kinds.setdefault(row["kind"], {})
+        of[outcome] = of.get(outcome, 0) + row["n"]
+    hospitals = dict(
+        Device.objects.filter(in_use=True)
+        .values("kind")
+        .annotate(n=Count("organisation", distinct=True))
+        .values_list("kind", "n")
+    )
+    names = dict(KINDS)
+    shown = [
+        {"name": names[kind], "all": sum(of.values()), "outcomes": of, "signs": _signs(of), "hospitals": hospitals[kind]}
+        for kind, of in sorted(kinds.items(), key=lambda pair: -sum(pair[1].values()))
+        if hospitals[kind] >= FEWEST_HOSPITALS
+    ]
+    few = sum(sum(of.values()) for kind, of in kinds.items() if hospitals[kind] < FEWEST_HOSPITALS)
+    return render(
+        request,
+        "checks/region.html",
+        {"kinds": shown, "few": few, "where": _where_it_fails(), "all": sum(sum(of.values()) for of in kinds.values())},
+    )
+
+
+def _signs(of: dict[str, int]) -> list[str]:
+    """One sign a device, in the order in which they are read."""
+    return [outcome for outcome in ("pass", "fail", "undecided", "not_assessed") for _ in range(of.get(outcome, 0))]
+
+
+def _where_it_fails() -> list[dict[str, Any]]:
+    """Devices by quantity and outcome, the worst outcome of each device counted once."""
+    rows = Latest.objects.filter(device__in_use=True).exclude(outcome="").values_list("quantity", "device", "outcome")
+    rank = {"fail": 0, "undecided": 1, "pass": 2, "not_assessed": 3}
+    worst: dict[str, dict[int, str]] = {}
+    hospitals: dict[str, set[int]] = {}
+    owner = dict(Device.objects.values_list("id", "organisation"))
+    for quantity, device, outcome in rows.iterator():
+        of = worst.setdefault(quantity, {})
+        hospitals.setdefault(quantity, set()).add(owner[device])
+        if device not in of or rank[outcome] < rank[of[device]]:
+            of[device] = outcome
+    known = quantities()
+    shown = []
+    for quantity, of in worst.items():
+        if len(hospitals[quantity]) < FEWEST_HOSPITALS:
+            continue
+        n = {outcome: sum(1 for found in of.values() if found == outcome) for outcome in rank}
+        words = in_words(known[quantity].words) if quantity in known else quantity
+        shown.append({"words": words, "all": len(of), **n})
+    return sorted(shown, key=lambda row: (-row["fail"], -row["undecided"], -row["all"]))[:14]

@@ -1,0 +1,1 @@
+"""The registry of devices, with their specifications and acceptance baselines."""

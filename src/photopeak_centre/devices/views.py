@@ -1,0 +1,213 @@
+"""Devices: list, page with everything latest, trend, limits of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+
+from photopeak.criterion import STAGES
+from photopeak_centre.audit.chain import record
+from photopeak_centre.checks.models import Latest, Result
+from photopeak_centre.checks.rows import latest_rows, quantities
+from photopeak_centre.checks.trend import distribution, trend_of
+from photopeak_centre.devices.models import KINDS, Device, DeviceLimit
+from photopeak_centre.hospitals.models import Department, Organisation
+from photopeak_centre.keyset import page_of
+from photopeak_centre.routes import getter, route
+from photopeak_centre.said import in_words, now_said, said
+from photopeak_centre.tenancy import get_for
+
+
+@getter("device")
+def get_device_for(person: Any, id: int) -> Device:
+    found: Device = get_for(Device, person, id, "organisation", "department")
+    return found
+
+
+@getter("limit")
+def get_limit_for(person: Any, id: int) -> DeviceLimit:
+    found: DeviceLimit = get_for(DeviceLimit, person, id, "device")
+    return found
+
+
+class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Device
+        fields = (
+            "organisation", "department", "kind", "manufacturer", "model", "serial", "station", "room", "detectors",
+            "ufov_rows_mm", "ufov_columns_mm", "installed", "in_use",
+        )  # fmt: skip
+        labels = {
+            "organisation": said("hospital", "医院"),
+            "department": said("department", "科室"),
+            "kind": said("kind", "类别"),
+            "manufacturer": said("manufacturer", "制造商"),
+            "model": said("model", "型号"),
+            "serial": said("serial number", "序列号"),
+            "station": said("station name in the images", "图像中的站名"),
+            "room": said("room", "机房"),
+            "detectors": said("detectors", "探头数"),
+            "ufov_rows_mm": said("UFOV along rows, mm", "UFOV 行方向，mm"),
+            "ufov_columns_mm": said("UFOV along columns, mm", "UFOV 列方向，mm"),
+            "installed": said("installed on", "安装日期"),
+            "in_use": said("in use", "在用"),
+        }
+        widgets = {"installed": forms.DateInput(attrs={"type": "date"})}
+
+    def __init__(self, *args: Any, person: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owners = Organisation.objects.visible_to(person).filter(kind__in=("hospital", "laboratory"), merged_into=None)
+        self.fields["organisation"].queryset = owners  # type: ignore[attr-defined]
+        self.fields["department"].queryset = Department.objects.visible_to(person)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        department = cleaned.get("department")
+        if department is not None and department.organisation != cleaned.get("organisation"):
+            self.add_error("department", now_said("This department is not of that hospital.", "该科室不属于所选医院。"))
+        return cleaned
+
+
+class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = DeviceLimit
+        fields = ("basis", "stage", "quantity", "where", "lower", "upper", "unit", "source", "read_by")
+        labels = {
+            "basis": said("basis", "依据"),
+            "stage": said("stage", "检测阶段"),
+            "quantity": said("quantity", "检测量"),
+            "where": said('where, for example {"fov": "UFOV"}', '位置，例如 {"fov": "UFOV"}'),
+            "lower": said("lower limit", "下限"),
+            "upper": said("upper limit", "上限"),
+            "unit": said("unit", "单位"),
+            "source": said("source (document, page)", "出处（文件、页码）"),
+            "read_by": said("compared with the page by", "核对人"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = sorted((name, f"{in_words(q.words)} / {q.unit}") for name, q in quantities().items())
+        self.fields["quantity"] = forms.ChoiceField(label=self.fields["quantity"].label, choices=choices)
+        self.fields["stage"] = forms.ChoiceField(label=self.fields["stage"].label, choices=[(s, s) for s in STAGES])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("lower") is None and cleaned.get("upper") is None:
+            self.add_error("upper", now_said("A limit has a lower or an upper bound.", "限值须有下限或上限。"))
+        known = quantities().get(cleaned.get("quantity", ""))
+        if known is not None and cleaned.get("unit") != known.unit:
+            self.add_error("unit", now_said("The unit of this quantity is {}.", "该检测量的单位为 {}。").format(known.unit))
+        if not isinstance(cleaned.get("where"), dict):
+            self.add_error("where", now_said("Give names and values in braces.", "请用花括号填写名称与取值。"))
+        return cleaned
+
+
+@route(exempt="lists what the person may see", act="see")
+def devices(request: HttpRequest) -> HttpResponse:
+    shown = Device.objects.visible_to(request.user).select_related("organisation")
+    wanted, kind, outcome = (request.GET.get(name, "").strip() for name in ("q", "kind", "outcome"))
+    if wanted:
+        named = Q(model__icontains=wanted) | Q(serial__icontains=wanted) | Q(organisation__name_zh__icontains=wanted)
+        shown = shown.filter(named | Q(organisation__name_en__icontains=wanted))
+    if kind in dict(KINDS):
+        shown = shown.filter(kind=kind)
+    if outcome in ("fail", "undecided", "pass"):
+        shown = shown.filter(outcome=outcome)
+    rows = page_of(shown, "model", request)
+    return render(request, "devices/list.html", {"rows": rows, "q": wanted, "kind": kind, "outcome": outcome, "kinds": KINDS})
+
+
+@route(exempt="makes a new device of a hospital the form allows", methods="GET POST", act="register")
+def device_new(request: HttpRequest) -> HttpResponse:
+    return _form(request, None)
+
+
+@route("device", methods="GET POST", act="register")
+def device_edit(request: HttpRequest, edited: Device) -> HttpResponse:
+    return _form(request, edited)
+
+
+def _form(request: HttpRequest, edited: Device | None) -> HttpResponse:
+    person: Any = request.user
+    initial = {
+        key: request.GET[key] for key in ("organisation", "manufacturer", "model", "serial", "station") if key in request.GET
+    }
+    form = DeviceForm(request.POST or None, instance=edited, person=person, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            saved: Device = form.save()
+            act = "changed" if edited else "added"
+            record(act, f"device {saved.pk}", person=person, organisation=saved.organisation_id, fields=form.changed_data)
+        return redirect("device", saved.pk)
+    title = str(edited) if edited else now_said("New device", "登记设备")
+    return render(request, "form.html", {"form": form, "title": title, "back": "devices"})
+
+
+@route("device", act="see")
+def device(request: HttpRequest, shown: Device) -> HttpResponse:
+    standing = Result.objects.filter(device=shown, superseded_by=None)
+    rows = latest_rows(shown)
+    pictured = standing.exclude(review="rejected").filter(drawings__pixels__isnull=False).order_by("-acquired", "-id").first()
+    return render(
+        request,
+        "devices/page.html",
+        {
+            "device": shown,
+            "rows": rows,
+            "worst": next((row for row in rows if row.outcome in ("fail", "undecided")), None),
+            "pictures": pictured.drawings.exclude(pixels=None).order_by("number") if pictured else (),
+            "pictured": pictured,
+            "results": standing.order_by("-acquired", "-id")[:30],
+            "limits": shown.limits.order_by("quantity", "id"),
+            "series": _series(shown),
+        },
+    )
+
+
+def _series(shown: Device) -> list[dict[str, Any]]:
+    """The quantities that a trend can be drawn of, judged ones first."""
+    known, found = quantities(), {}
+    for row in Latest.objects.filter(device=shown).order_by("quantity"):
+        rank = {"fail": 0, "undecided": 1, "pass": 2}.get(row.outcome, 3)
+        name = in_words(known[row.quantity].words) if row.quantity in known else row.quantity
+        earlier = found.get(row.quantity, {"rank": 9})
+        found[row.quantity] = {"name": row.quantity, "words": name, "rank": min(rank, earlier["rank"])}
+    return sorted(found.values(), key=lambda one: (one["rank"], one["words"]))[:12]
+
+
+@route("device", act="see")
+def device_trend(request: HttpRequest, shown: Device) -> HttpResponse:
+    """The measurements of one quantity over time, with the limits that judged them and the region's distribution."""
+    quantity = request.GET.get("quantity", "")
+    return JsonResponse({**trend_of(shown, quantity), "region": distribution(shown, quantity)})
+
+
+@route("device", methods="GET POST", act="register")
+def device_criteria(request: HttpRequest, shown: Device) -> HttpResponse:
+    person: Any = request.user
+    form = LimitForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            limit = form.save(commit=False)
+            limit.device = shown
+            limit.save()
+            record(
+                "limit added", f"device {shown.pk}", person=person, organisation=shown.organisation_id, quantity=limit.quantity
+            )
+        return redirect("device", shown.pk)
+    title = now_said("A limit of this device", "本设备的限值")
+    return render(request, "form.html", {"form": form, "title": title, "back": "devices"})
+
+
+@route("limit", methods="POST", act="register")
+def limit_remove(request: HttpRequest, limit: DeviceLimit) -> HttpResponse:
+    device = limit.device
+    with transaction.atomic():
+        record("limit removed", f"device {device.pk}", person=request.user, organisation=device.organisation_id, limit=limit.pk)
+        limit.delete()
+    return redirect("device", device.pk)

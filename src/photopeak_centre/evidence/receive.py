@@ -1,0 +1,149 @@
+"""The DICOM receiver: C-STORE and C-ECHO in a process of its own with bounded memory, each peer known by certificate or address.
+
+Success is answered only after the image is on the disk and in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from photopeak_centre.evidence.intake import take
+from photopeak_centre.evidence.models import HandIn, Sender
+
+logger = logging.getLogger(__name__)
+MEMORY_BYTES = 4 * 2**30
+LARGEST_PDU = 2**18  #: what we offer; a peer that announces more than this and some room is cut off
+LARGEST_OBJECT = 2**30
+SUCCESS, OUT_OF_RESOURCES, REFUSED, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0x0124, 0xC000
+
+
+def sender_of(address: str, certificate: bytes | None, ae_title: str) -> Sender | None:
+    """The one active sender whose certificate or address this is; the AE title can only narrow, never admit."""
+    found = Sender.objects.filter(active=True)
+    if certificate is not None:
+        found = found.filter(certificate_sha256=hashlib.sha256(certificate).hexdigest())
+    else:
+        found = found.filter(address=address, certificate_sha256="")
+    fitting = [one for one in found if not one.ae_title or one.ae_title == ae_title]
+    return fitting[0] if len({one.organisation_id for one in fitting}) == 1 else None
+
+
+def _sender(event: Any) -> Sender | None:
+    association = event.assoc
+    socket = association.dul.socket.socket
+    certificate = socket.getpeercert(binary_form=True) if isinstance(socket, ssl.SSLSocket) else None
+    return sender_of(association.requestor.address, certificate, association.requestor.ae_title.strip())
+
+
+class Receiver:
+    """Handlers of one server. A hand-in is opened per association."""
+
+    def __init__(self) -> None:
+        self.hand_ins: dict[Any, HandIn] = {}
+        self.lock = threading.Lock()
+
+    def requested(self, event: Any) -> None:
+        """Reject an association whose peer is nobody."""
+        close_old_connections()
+        if _sender(event) is None:
+            logger.warning("rejected a peer at %s", event.assoc.requestor.address)
+            event.assoc.acse.send_reject(0x01, 0x01, 0x01)
+            event.assoc.kill()
+
+    def store(self, event: Any) -> int:
+        close_old_connections()
+        try:
+            sender = _sender(event)
+            if sender is None:
+                return REFUSED
+            data = event.encoded_dataset()
+            if len(data) > LARGEST_OBJECT:
+                return OUT_OF_RESOURCES
+            take(self._hand_in(event.assoc, sender), data, f"{len(data)}.dcm")
+            return SUCCESS
+        except (OSError, MemoryError):
+            logger.exception("store")
+            return OUT_OF_RESOURCES
+        except Exception:
+            logger.exception("store")
+            return CANNOT_UNDERSTAND
+
+    def _hand_in(self, association: Any, sender: Sender) -> HandIn:
+        with self.lock:
+            if association not in self.hand_ins:
+                opened = HandIn.objects.create(organisation_id=sender.organisation_id, route="dicom")
+                self.hand_ins[association] = opened
+            return self.hand_ins[association]
+
+    def ended(self, event: Any) -> None:
+        with self.lock:
+            hand_in = self.hand_ins.pop(event.assoc, None)
+        if hand_in is not None:
+            close_old_connections()
+            HandIn.objects.filter(pk=hand_in.pk).update(closed=timezone.now())
+
+
+def cap_pdus() -> None:
+    """A peer may announce a PDU of 4 GB and have it read into memory; end the connection at the first such length."""
+    from pynetdicom import transport
+
+    plain = transport.AssociationSocket.recv
+
+    def recv(self: Any, nr_bytes: int) -> bytearray:
+        if nr_bytes > 2 * LARGEST_PDU:
+            raise OSError("the peer announced a PDU longer than allowed")
+        return plain(self, nr_bytes)
+
+    transport.AssociationSocket.recv = recv  # type: ignore[method-assign]
+
+
+def limit_memory() -> None:
+    if os.name != "nt":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def tls_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
+    """TLS that demands the peer's certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authorities))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(str(certificate), str(key))
+    return context
+
+
+def serve(host: str, port: int, ae_title: str, tls: ssl.SSLContext | None, *, block: bool = True) -> Any:
+    """Listen until the process ends."""
+    from pynetdicom import AE, AllStoragePresentationContexts, evt
+    from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+    cap_pdus()
+    entity, receiver = AE(ae_title=ae_title), Receiver()
+    entity.maximum_pdu_size = LARGEST_PDU
+    entity.maximum_associations = 20
+    entity.network_timeout, entity.acse_timeout, entity.dimse_timeout = 60, 15, 60
+    entity.require_called_aet = True
+    syntaxes = [
+        "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.5",
+        "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.90",
+    ]  # fmt: skip
+    for context in AllStoragePresentationContexts:
+        entity.add_supported_context(context.abstract_syntax, syntaxes)
+    entity.add_supported_context(Verification)
+    handlers = [
+        (evt.EVT_REQUESTED, receiver.requested),
+        (evt.EVT_C_STORE, receiver.store),
+        (evt.EVT_RELEASED, receiver.ended),
+        (evt.EVT_ABORTED, receiver.ended),
+        (evt.EVT_CONN_CLOSE, receiver.ended),
+    ]
+    return entity.start_server((host, port), block=block, evt_handlers=handlers, ssl_context=tls)

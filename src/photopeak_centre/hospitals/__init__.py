@@ -1,0 +1,1 @@
+"""Organisations: the centre itself, hospitals, laboratories, the health authority."""

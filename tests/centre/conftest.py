@@ -1,0 +1,61 @@
+"""The centre under test: a database of its own (SQLite, or PostgreSQL with DATABASE_URL), and the same small cast of people."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_home = tempfile.TemporaryDirectory(prefix="photopeak-test-")
+os.environ["PHOTOPEAK_HOME"] = _home.name
+os.environ["DJANGO_SETTINGS_MODULE"] = "photopeak_centre.settings"
+
+import django  # noqa: E402
+
+django.setup()
+
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.test.utils import setup_databases, setup_test_environment, teardown_databases, teardown_test_environment  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def _databases():
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"photopeak_{worker}" if connection.vendor == "postgresql" else str(Path(_home.name) / "test.sqlite3")
+    settings.DATABASES["default"]["TEST"] = connection.settings_dict["TEST"] = {
+        **connection.settings_dict["TEST"],
+        "NAME": name,
+    }
+    setup_test_environment()
+    made = setup_databases(verbosity=0, interactive=False)
+    yield
+    teardown_databases(made, verbosity=0)
+    teardown_test_environment()
+
+
+@pytest.fixture
+def database(_databases):
+    """A database whose changes are undone after the test."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def committed(_databases):
+    """A database that really commits, emptied after the test."""
+    from django.core.management import call_command
+
+    yield
+    call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def home():
+    return Path(settings.HOME)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def settings_fast_passwords():
+    """Passwords are hashed quickly in tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
