@@ -111,15 +111,21 @@ def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Emission volumes carry, as the fact `companion`, the CT of their study in the same frame of reference."""
+    """What belongs to an emission volume travels with it: as the fact `companion` the CT of its study in the same frame of
+    reference, as the fact `lesions` the segmentations and structure sets in that frame (a tuple, by file)."""
     computed = [one for one in evidence if one.kind == "ct_volume" and one.header.get("frame_of_reference_uid")]
+    drawn = [one for one in evidence if one.kind == "lesions"]
     completed = []
     for one in evidence:
-        own = None
+        facts: dict[str, Any] = {}
         if one.kind in ("nm_volume", "pt_volume"):
             keys = ("study_uid", "frame_of_reference_uid")
             own = next((ct for ct in computed if all(ct.header.get(key) == one.header.get(key) for key in keys)), None)
-        completed.append(one if own is None else replace(one, facts={**one.facts, "companion": own}))
+            frame = one.header.get("frame_of_reference_uid")
+            lesions = tuple(other for other in drawn if frame and other.header.get("frame_of_reference_uid") == frame)
+            facts = {} if own is None else {"companion": own}
+            facts |= {"lesions": lesions} if lesions else {}
+        completed.append(replace(one, facts={**one.facts, **facts}) if facts else one)
     return completed
 
 
@@ -186,7 +192,7 @@ def examine(task: Task) -> Examined:
     if result is not None and task.evidence.remarks:
         noticed = tuple(Remark(code=code, words=words) for code, words in task.evidence.remarks)
         result = replace(result, remarks=result.remarks + noticed)
-    plain_facts = {name: value for name, value in task.evidence.facts.items() if not isinstance(value, Evidence)}
+    plain_facts = {name: value for name, value in task.evidence.facts.items() if not _holds_evidence(value)}
     return Examined(
         procedure=task.procedure,
         evidence=replace(task.evidence, images=None, facts=plain_facts),
@@ -194,6 +200,10 @@ def examine(task: Task) -> Examined:
         refusal=refusal,
         seconds=round(seconds, 6),
     )
+
+
+def _holds_evidence(fact: Any) -> bool:
+    return isinstance(fact, Evidence) or (isinstance(fact, tuple) and any(isinstance(one, Evidence) for one in fact))
 
 
 def _counted(results: Iterable[Examined], of: int, progress: Progress | None) -> Iterator[Examined]:

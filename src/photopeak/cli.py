@@ -407,6 +407,28 @@ def phantom_command(
             typer.echo(path)
 
 
+@app.command("export")
+def export_command(
+    form: str = typer.Argument(..., metavar="seg|rtstruct", help="DICOM SEG or RTSTRUCT / 导出格式"),
+    paths: list[str] = typer.Argument(..., metavar="PATH...", help="the image series and its lesions / 图像序列及其病灶"),
+    out: Path = typer.Option(..., "--out", help="file to write / 输出文件"),
+    lang: str | None = LANG,
+) -> None:
+    """Lesions of a segmentation or structure set, on the grid of their images, for radiotherapy / 病灶导出至放疗"""
+    from photopeak.lesion_export import ExportError, export_lesions
+
+    with _spoken(lang) as language:
+        if form not in ("seg", "rtstruct"):
+            raise Wrong(f"export writes seg or rtstruct, not {form}", f"导出格式为 seg 或 rtstruct，不是 {form}")
+        try:
+            found = export_lesions([Path(one) for one in paths], out, "seg" if form == "seg" else "rtstruct")
+        except ExportError as error:
+            raise Wrong(error.words.en, error.words.zh) from error
+        for label, volume in found.volumes_ml.items():
+            console.print(f"{label}\t{volume:.2f} mL", markup=False)
+        console.print(Words("written", "已写入").say(language) + f": {found.path}", markup=False)
+
+
 @app.command("demo")
 def demo_command(
     out: Path = typer.Option(Path("photopeak-demo"), "--out", help="folder to write into / 输出文件夹"),

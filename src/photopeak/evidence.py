@@ -91,7 +91,7 @@ class Volume:
 class Evidence:
     """One series, table or text, read once.
 
-    `kind` says what it is made of: nm_planar, nm_volume, pt_volume, ct_volume, table, text. `header` holds the few named header
+    `kind` says what it is made of: nm_planar, nm_volume, pt_volume, ct_volume, lesions, table, text. `header` holds the few named header
     values that a procedure may need (plain strings and numbers, never a patient's name). `facts` is what a person added.
     """
 

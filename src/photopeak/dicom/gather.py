@@ -99,7 +99,7 @@ class _Reading:
 
     def _take(self, data: bytes, file: EvidenceFile, source: Source) -> None:
         from photopeak import table, text
-        from photopeak.dicom import image, metaimage, parse
+        from photopeak.dicom import image, lesion_objects, metaimage, parse
 
         if not data:
             raise Unusable("empty_file")
@@ -119,6 +119,10 @@ class _Reading:
             _refuse_other_kinds(data)
         parsed = parse.parse(data)
         del data
+        if lesion_objects.holds_lesions(parsed):
+            self.complete.append(lesion_objects.lesion_evidence(parsed, file))
+            self.by_hash[file.sha256] = file.path
+            return
         found = image.image_of(parsed, file)
         if found is None:  # a directory of files, which are read one by one
             if source.named:

@@ -29,8 +29,8 @@ LARGEST_GROWTH = 100
 #: an element longer than this that is not pixels is dropped unread (vendors keep whole reports in private elements)
 LONGEST_ELEMENT = 2 * MIB
 
-#: the one long sequence that is wanted, however long: what each frame of an enhanced object shows
-PER_FRAME = 0x52009230
+#: the long sequences that are wanted, however long: what each frame of an enhanced object shows, and drawn contours
+LONG_SEQUENCES = (0x52009230, 0x30060039)
 PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 ENVELOPED = bytes.fromhex("06092a864886f70d0107")  #: CMS object identifiers, as in DICOM secure media
 
@@ -134,7 +134,7 @@ def _take_pixels(dataset: Dataset) -> tuple[str, bytes, int]:
             keyword, pixels, declared = PIXEL_TAGS[tag], value, element.length
         elif element.length not in (len(value), 0xFFFFFFFF):
             raise Unusable("truncated")
-        elif tag == PER_FRAME:
+        elif tag in LONG_SEQUENCES:
             stream = _Counted(value)
             frames = read_sequence(stream, element.is_implicit_VR, element.is_little_endian, len(value), "iso8859")
             dataset[tag] = DataElement(tag, "SQ", frames)

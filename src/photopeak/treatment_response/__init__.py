@@ -1,4 +1,4 @@
 """Response to treatment, recomputed from stated measures and images: which rule, which formula, how certain."""
 
 #: the kinds of evidence its procedures take
-KINDS = ("table",)
+KINDS = ("table", "pt_volume")
