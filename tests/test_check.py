@@ -15,7 +15,7 @@ from photopeak.facts import load_facts
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 from photopeak.present.document import document
-from photopeak.procedure import roll
+from photopeak.procedure import Refused, roll
 
 LIMIT = """
 standard = "example specification"
@@ -53,6 +53,7 @@ def test_each_series_finds_its_procedure_and_the_broken_file_is_listed(checked):
     assert {(one.procedure.name, one.result is not None) for one in checked.examined} == {
         ("gamma_camera.flood_uniformity", True),
         ("pet.image_quality", True),
+        ("pet.suv", True),
     }
     assert [one.path.rsplit("/", 1)[-1] for one in checked.unread] == ["broken.dcm"]
 
@@ -75,7 +76,7 @@ def test_recovery_is_judged_by_the_programme_that_was_asked_for(checked):
 
 def test_without_a_programme_recovery_is_not_assessed_and_the_reason_is_said(folder):
     again = check([folder / "pet"], stage="harmonisation", facts=load_facts(folder / "FACTS.toml"))
-    (iq,) = again.examined
+    (iq,) = (one for one in again.examined if one.procedure.name == "pet.image_quality")
     recovery = [v for v in iq.verdicts if v.measurement and v.measurement.quantity.name == "recovery"]
     recovery = [v for v in recovery if v.measurement.where["statistic"] in ("a50", "max")]
     assert len(recovery) == 12
@@ -138,3 +139,16 @@ def test_a_ct_is_the_companion_of_the_emission_volume_of_its_study_and_frame_onl
     found = with_companions([ct, same, other])
     assert found[1].facts["companion"] is ct
     assert "companion" not in found[2].facts
+
+
+def test_a_procedure_that_only_describes_hides_no_refusal(folder, monkeypatch):
+    entries = dict(roll())
+
+    def refuses(evidence: Evidence) -> None:
+        raise Refused("phantom_cut_off", en="the phantom is cut off", zh="模体被截断")
+
+    entries["pet.image_quality"] = replace(entries["pet.image_quality"], run=refuses, options={})
+    monkeypatch.setattr("photopeak.check.procedures_for", lambda kinds: entries)
+    found = {one.procedure.name: one for one in check([folder / "pet"]).examined}
+    assert found["pet.suv"].result is not None
+    assert found["pet.image_quality"].refusal.code == "phantom_cut_off"

@@ -214,9 +214,18 @@ def _counted(results: Iterable[Examined], of: int, progress: Progress | None) ->
 
 
 def _useful(examined: tuple[Examined, ...]) -> tuple[Examined, ...]:
-    """Without the refusals of procedures on evidence that another procedure measured."""
-    measured = {one.evidence.sha256 for one in examined if one.result}
-    return tuple(one for one in examined if one.result or one.evidence.sha256 not in measured)
+    """Without the refusals of procedures on evidence that another procedure measured; a fault of ours is never left out.
+
+    A procedure that only describes (no quantity of it is judged) measures nothing in this sense: it suits every image of its kind.
+    """
+    measured = {
+        one.evidence.sha256 for one in examined if one.result and any(quantity.judged for quantity in one.procedure.quantities)
+    }
+    return tuple(
+        one
+        for one in examined
+        if one.refusal is None or one.refusal.code == "procedure_failed" or one.evidence.sha256 not in measured
+    )
 
 
 def _judged(one: Examined, limits: Sequence[Criterion], stage: str, programme: str | None) -> Examined:
