@@ -20,6 +20,7 @@ from photopeak.words import Words
 
 LARGEST_SHEET_BYTES = 64 * 2**20  # unpacked; a results table is a few hundred kB
 LARGEST_TABLE_ROWS = 200_000
+WIDEST_TABLE = 200  # columns beyond are not looked at
 
 
 class TableError(Exception):
@@ -129,7 +130,15 @@ def _xlsx_cells(content: bytes, name: str) -> list[list[str]]:
                 zh=f"{name}：解压后达 {unpacked / 2**20:.0f} MB，超出结果表的合理大小。",
             )
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # a sheet may declare a size that is not its own
+        cells = []
+        for row in sheet.iter_rows(values_only=True, max_col=WIDEST_TABLE, max_row=LARGEST_TABLE_ROWS + 1):
+            filled = len(row) - next((n for n, value in enumerate(reversed(row)) if value is not None), len(row))
+            cells.append([_cell(value) for value in row[:filled]])
+        while cells and not cells[-1]:
+            cells.pop()
+        return cells
     except TableError:
         raise
     except Exception as error:  # openpyxl raises whatever its parts raise on a damaged workbook

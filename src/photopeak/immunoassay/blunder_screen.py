@@ -31,8 +31,8 @@ FEWEST = 5  #: results of a sample below which nothing can be said
 FEWEST_ANALYTES = 5  #: of a laboratory, from which what they have in common is known
 EFFECTIVE = 0.6  #: degrees of freedom of algorithm A's spread, per result
 FITS = 4.0  #: standard deviations within which a slip explains a result
-FITS_EXCHANGED = 5.0  #: the same for two results that are exchanged
-FAIRLY = 1e-4  #: level of the second question for a power of ten
+FITS_WIDELY = 5.5  #: the same for a power of ten and for two results that are exchanged, which chance hardly imitates
+FAIRLY = 1e-3  #: level of the second question for a power of ten
 SURE = 2.0  #: standard deviations beyond the threshold at which a slip is found almost always
 POWERS_OF_TEN = {f"x {10.0**n:g}": 10.0**n for n in (1, -1, 2, -2, 3, -3)}
 
@@ -228,8 +228,8 @@ def _swaps(found: _Round, own: Floats, apart: _Far | None, pairs: Sequence[tuple
         analyte, (a, b) = int(column) // len(pairs), pairs[int(column) % len(pairs)]
         step = float(found.level[analyte, a] - found.level[analyte, b])
         exchanged = own[row, analyte, a] + step, own[row, analyte, b] - step
-        near = FITS_EXCHANGED * apart.spread[column]
-        if abs(exchanged[0] - exchanged[1]) > near or max(map(abs, exchanged)) > FITS_EXCHANGED * np.nanmax(
+        near = FITS_WIDELY * apart.spread[column]
+        if abs(exchanged[0] - exchanged[1]) > near or max(map(abs, exchanged)) > FITS_WIDELY * np.nanmax(
             singles[analyte, [a, b]]
         ):
             continue
@@ -278,9 +278,8 @@ def _explained(
     """The slips that would make this ratio, the nearest first; empty where none does."""
     name = found.analytes[analyte]
     known = {**POWERS_OF_TEN, **slips(name, found.units.get(name, ""))}
-    fitting = sorted(
-        (abs(ratio - math.log(by)), text) for text, by in known.items() if abs(ratio - math.log(by)) <= FITS * spread
-    )
+    off = {text: abs(ratio - math.log(by)) / spread for text, by in known.items()}
+    fitting = sorted((by, text) for text, by in off.items() if by <= (FITS_WIDELY if text in POWERS_OF_TEN else FITS))
     if not fitting:
         return []
     texts = tuple(text for _, text in fitting)

@@ -66,6 +66,8 @@ class Scheme:
     sealed: Mapping[tuple[str, str], Declared]
     factors: Mapping[tuple[str, str, str], Decimal]
     laboratories: tuple[str, ...]
+    analysers: Mapping[str, tuple[str, ...]]  #: of a laboratory that has several
+    analytes_of_samples: Mapping[str, tuple[str, ...]]  #: empty for a sample of every analyte
     methods: tuple[str, ...]
     instruments: tuple[str, ...]
     kits: tuple[str, ...]
@@ -84,6 +86,13 @@ class Scheme:
             units={one.name: one.unit for one in self.analytes},
             factors=self.factors,
         )
+
+    def samples_of(self, analyte: str) -> tuple[str, ...]:
+        """The samples in which an analyte is to be measured; one without a name where the scheme names none."""
+        if not self.samples:
+            return ("",)
+        wanted = self.analytes_of_samples
+        return tuple(one for one in self.samples if not wanted.get(one) or analyte in wanted[one])
 
     def analyte(self, name: str) -> Analyte | None:
         return next((one for one in self.analytes if name == one.name or name in one.names), None)
@@ -123,6 +132,8 @@ def parse_scheme(text: str, name: str = "scheme.toml") -> Scheme:
             for row in document.get("factor", ())
         },
         laboratories=_listed(document, "laboratory"),
+        analysers=_analysers(document),
+        analytes_of_samples=_analytes_of_samples(document.get("sample", ())),
         methods=_listed(document, "method"),
         instruments=_listed(document, "instrument"),
         kits=_listed(document, "kit"),
@@ -183,6 +194,20 @@ def _listed(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(
         str(one.get("code", one.get("name", ""))) if isinstance(one, dict) else str(one) for one in document.get(key, ())
     )
+
+
+def _analysers(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """`[[laboratory]] code = "A", analysers = ["X1", "Y2"]`."""
+    rows = [one for one in document.get("laboratory", ()) if isinstance(one, dict) and one.get("analysers")]
+    return {str(one.get("code", one.get("name", ""))): tuple(str(name) for name in one["analysers"]) for one in rows}
+
+
+def _analytes_of_samples(rows: Any) -> dict[str, tuple[str, ...]]:
+    """A sample that one row names without an analyte is of every analyte."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(str(row.get("name", "")), []).append(str(row.get("analyte", "")))
+    return {name: () if "" in analytes else tuple(dict.fromkeys(analytes)) for name, analytes in found.items()}
 
 
 def _analyte(row: dict[str, Any], shared: dict[str, Any], allowable: Any, place: str) -> Analyte:
