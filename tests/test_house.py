@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from photopeak.criterion import shipped_criteria
+from photopeak.present import places
 from photopeak.present.procedure_pages import procedure_page
 from photopeak.procedure import DISCIPLINES, roll
 
@@ -120,3 +121,17 @@ def test_no_file_points_outside():
             f"{'/'.join(inside)}:{n}" for n, line in enumerate(path.read_text("utf-8").split("\n"), 1) if bad.search(line)
         ]
     assert wrong == []
+
+
+def places_named(path: Path) -> set[str]:
+    """The keys of `where` that a file gives its measurements by name: `QUANTITY.of(..., key=...)`, `case.where(key=...)`."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+    named = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in ("of", "where"))
+    keys = {keyword.arg for node in named for keyword in node.keywords if keyword.arg}
+    return keys - {"uncertainty", "noise_corrected"}
+
+
+@pytest.mark.parametrize("discipline", DISCIPLINES)
+def test_the_place_of_every_measurement_is_said_in_both_languages(discipline):
+    named = {key for path in (SOURCE / discipline).glob("*.py") for key in places_named(path)}
+    assert sorted(key for key in named if key not in places.KEYS) == []

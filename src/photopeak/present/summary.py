@@ -233,8 +233,9 @@ def joined(where: str, quantity: str) -> str:
 
 
 def capital(sentence: str) -> str:
-    """With a capital at its start; Chinese is unchanged."""
-    return sentence[:1].upper() + sentence[1:]
+    """With a capital at its start; Chinese, and the name of a file, are unchanged."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if "." in first.rstrip(".,:") else sentence[:1].upper() + sentence[1:]
 
 
 # the rows that decide
