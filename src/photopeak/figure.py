@@ -99,12 +99,13 @@ class Points:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dots:
-    """Single values that no curve joins (tubes, runs); `names` stand at their dots, an empty one is left out."""
+    """Single values (tubes, runs); `names` stand at their dots, an empty one is left out. `joined`: a line in their order."""
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
     names: tuple[Words, ...] = ()
     label: Words = UNNAMED
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

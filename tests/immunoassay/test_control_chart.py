@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from photopeak.cli import app
-from photopeak.immunoassay.control_chart import accepts_control, control_chart
+from photopeak.immunoassay.control_chart import control_chart
 from photopeak.immunoassay.control_limits import components
+from photopeak.immunoassay.control_table import accepts_control
 from photopeak.immunoassay.westgard import Scored, rules_broken
 from photopeak.phantom.assays import control_files, control_runs
 from photopeak.procedure import Refused
@@ -229,3 +230,19 @@ def test_what_is_no_control_table_is_refused(table):
     assert accepts_control(table("laboratory,value", [["A", 1]])) is not None
     with pytest.raises(Refused):
         control_chart(table("laboratory,value", [["A", 1]]))
+
+
+def test_limits_that_change_within_a_lot_judge_the_rows_that_declare_them(table):
+    rows = [[n, 10.0, 10, 1] for n in range(3)] + [[n, 10.0, 20, 2] for n in range(3, 6)]
+    assert rules_of(control_chart(table(HEADER, rows)))["3"] == ("1_2s", "1_3s")
+
+
+def test_results_in_standard_deviations_need_no_limits(table):
+    assert rules_of(control_chart(table("run,z", [[1, 0.5], [2, 3.2], [3, -0.4]]))) == {"2": ("1_2s", "1_3s")}
+
+
+def test_a_very_long_table_is_charted_by_its_last_results(table):
+    result = control_chart(table(HEADER, [[n % 3, 5 + n % 7, 8, 2] for n in range(30000)]))
+    (chart,) = result.figures()
+    assert len(chart.marks[-1].x) == 400
+    assert "last 400" in chart.title.en

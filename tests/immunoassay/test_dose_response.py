@@ -297,3 +297,19 @@ def test_the_phantom_s_truth_is_found_again(tmp_path, table):
         assert found[name,].value == pytest.approx(truth[name], rel=1e-6)
     for sample, dose in truth["dose"].items():
         assert found["dose", sample].value == pytest.approx(dose, rel=1e-6)
+
+
+def test_roles_and_labels_may_be_written_as_one(table):
+    rows = [["STD" if row[0] == "S" else row[0], *row[2:4]] for row in assay_rows()]
+    rows += [["U1", 8.0, FALLING.tube(8.0)]] * 2 + [["QC 2", "", FALLING.tube(20.0)]] * 2
+    found = values(dose_response(table("role,dose,response", rows)))
+    assert found["dose", "U1"].value == pytest.approx(8.0, rel=1e-6)
+    assert found["recovery", "U1"].value == pytest.approx(100.0, rel=1e-6)
+    assert found["dose", "QC 2"].value == pytest.approx(20.0, rel=1e-6)
+
+
+def test_a_table_of_very_many_tubes_is_fitted(table):
+    rng = np.random.default_rng(3)
+    rows = [["S", dose, FALLING.tube(dose, rng)] for dose in DOSES for _ in range(2000)]
+    found = values(dose_response(table("role,dose,response", rows)))
+    assert found["ed50",].value == pytest.approx(8.0, abs=0.1)

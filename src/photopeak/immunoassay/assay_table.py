@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 NEEDED = ("role", "response")
+NUMBERED = re.compile(r"(?P<role>[^\W\d_]+)[ _#-]?\d+")
 ROLES = {
     "T": ("t", "total", "total counts", "总", "总计数", "总放射性"),
     "NSB": ("nsb", "n", "non-specific", "blank", "bl", "非特异", "非特异结合", "空白"),
@@ -31,7 +33,8 @@ SPELLED = {word: role for role, words in ROLES.items() for word in words}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tube:
-    """One tube: `response` as counted, `dose` for standards, `dilution` as a factor (10 for 1:10), `nominal` the known dose."""
+    """One tube: `response` as counted, `dose` for standards, `dilution` as a factor (10 for 1:10), `nominal` the known dose of an
+    unknown or control (its column, or else its dose)."""
 
     line: int
     role: str
@@ -89,7 +92,7 @@ def read_assay(evidence: Evidence) -> Assay:
 
 def _tube(row: dict[str, str], line: int, problems: list[RowProblem]) -> Tube | None:
     written = row.get("role", "")
-    role = SPELLED.get(unicodedata.normalize("NFKC", written).strip().lower())
+    role, own = _role(written)
     if role is None:
         return _lost(
             problems,
@@ -113,15 +116,26 @@ def _tube(row: dict[str, str], line: int, problems: list[RowProblem]) -> Tube | 
             f"a dilution of {dilution:g} is not possible; write 10 for 1:10",
             f"稀释倍数 {dilution:g} 无效；1:10 请写 10",
         )
+    nominal = _read(row, "nominal", line, problems, needed=False)
     return Tube(
         line=line,
         role=role,
-        label=row.get("label", "") or (f"row {line}" if role in "UC" else ""),
+        label=row.get("label", "") or (own or f"row {line}" if role in "UC" else ""),
         response=response,
         dose=dose,
         dilution=1.0 if dilution is None else dilution,
-        nominal=_read(row, "nominal", line, problems, needed=False),
+        nominal=dose if nominal is None and role in "UC" else nominal,
     )
+
+
+def _role(written: str) -> tuple[str | None, str]:
+    """The role, and a label where the two are written as one: U1, QC 2, STD3."""
+    plain = unicodedata.normalize("NFKC", written).strip()
+    known = SPELLED.get(plain.lower())
+    if known is not None:
+        return known, ""
+    numbered = NUMBERED.fullmatch(plain)
+    return (SPELLED.get(numbered["role"].lower()), plain) if numbered else (None, "")
 
 
 def _read(row: dict[str, str], column: str, line: int, problems: list[RowProblem], *, needed: bool = True) -> float | None:

@@ -16,18 +16,18 @@ from typing import Annotated, Any
 import numpy as np
 
 from photopeak.evidence import Evidence
-from photopeak.figure import Axis, Chart, Dots, Event, Figure, Level, Line, Mark
+from photopeak.figure import Axis, Chart, Dots, Event, Figure, Level, Mark
 from photopeak.immunoassay.control_limits import ADVISED, LimitsFrom, limits_of
 from photopeak.immunoassay.control_precision import BROKEN, OF_A_CONTROL, lot_shifts, precision, sigma_metric, uncertainty
-from photopeak.immunoassay.control_table import NEEDED, ControlResult, Series, read_control
-from photopeak.immunoassay.replicates import accepts_columns
+from photopeak.immunoassay.control_table import ControlResult, Series, accepts_control, limits_at, read_control
 from photopeak.immunoassay.results_table import problem_remarks
 from photopeak.immunoassay.westgard import WARNING, Rules, Scored, by_run, rules_broken
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.words import Words
 
 SHOWN_REMARKS = 60
-SHOWN_SD = 5.0  #: results further off stand at the edge of the chart, with their rule
+MOST_SHOWN = 400  #: results of one chart
+SHOWN_SD = 5.0  #: results further off are drawn there, with their rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +42,6 @@ class ControlChart(Result):
 
     def document_extras(self) -> dict[str, Any]:
         return {"runs": [{"run": run, "rules": list(rules)} for run, rules in self.runs]}
-
-
-def accepts_control(evidence: Evidence) -> Words | None:
-    return accepts_columns(evidence, NEEDED)
 
 
 @procedure(
@@ -134,13 +130,16 @@ def _judged(
     limits = {(one.material, one.lot): one.limits for one in series}
     charted = [one for one in results if one.series in limits]
     scored = [
-        Scored(run=f"{one.day}\x1f{one.run}", series="\x1f".join(one.series), z=limits[one.series].z(one.value))
+        Scored(run=f"{one.day}\x1f{one.run}", series="\x1f".join(one.series), z=limits_at(one, limits[one.series]).z(one.value))
         for one in charted
     ]
     broken = rules_broken(scored, rules)
+    places: dict[tuple[str, str], list[int]] = {}
+    for n, result in enumerate(charted):
+        places.setdefault(result.series, []).append(n)
     judged = []
     for one in series:
-        own = [n for n, result in enumerate(charted) if result.series == (one.material, one.lot)]
+        own = places[one.material, one.lot]
         judged.append(replace(one, z=tuple(scored[n].z for n in own), broken=tuple(broken[n] for n in own)))
     runs = tuple((run.split("\x1f")[1], found) for run, found in by_run(scored, broken).items())
     return tuple(judged), runs
@@ -203,9 +202,11 @@ def _condition(one: Series) -> Condition:
 
 def _levey_jennings(series: Sequence[Series]) -> Chart:
     """z of every result in order of the table, lots side by side; at a broken rule its name."""
-    x = np.arange(1, sum(len(one.results) for one in series) + 1, dtype=np.float64)
-    z = np.concatenate([one.z for one in series]).astype(np.float64)
-    broken = [rules for one in series for rules in one.broken]
+    count = sum(len(one.results) for one in series)
+    hidden = max(0, count - MOST_SHOWN)
+    x = np.arange(1, count + 1, dtype=np.float64)[hidden:]
+    z = np.concatenate([one.z for one in series]).astype(np.float64)[hidden:]
+    broken = [rules for one in series for rules in one.broken][hidden:]
     names = tuple(Words(*(2 * (_name(rules),))) for rules in broken)
     levels = [
         Level(y=float(k), name=Words(*(2 * (_level(k),))), style="solid" if abs(k) in (0, 3) else "dotted")
@@ -213,15 +214,18 @@ def _levey_jennings(series: Sequence[Series]) -> Chart:
     ]
     events, at = [], 1.0
     for one in series:
-        if one.lot:
+        if one.lot and at > hidden:
             events.append(Event(x=at, name=Words(f"lot {one.lot}", f"批号 {one.lot}")))
         at += len(one.results)
-    marks: list[Mark] = [*levels, *events, Line(x=x, y=z), Dots(x=x, y=z, names=names)]
+    marks: list[Mark] = [*levels, *events, Dots(x=x, y=np.clip(z, -SHOWN_SD, SHOWN_SD), names=names, joined=True)]
     material = series[0].material
+    last_en, last_zh = (f", the last {MOST_SHOWN} results", f"，最近 {MOST_SHOWN} 个结果") if hidden else ("", "")
     return Chart(
-        title=Words(f"Levey-Jennings chart {material}".strip(), f"Levey-Jennings 质控图 {material}".strip()),
+        title=Words(
+            f"Levey-Jennings chart {material}".strip() + last_en, f"Levey-Jennings 质控图 {material}".strip() + last_zh
+        ),
         x=Axis(label=Words("result", "结果序号")),
-        y=Axis(label=Words("deviation / s", "偏差 / s"), low=-SHOWN_SD, high=SHOWN_SD),
+        y=Axis(label=Words("deviation / s", "偏差 / s"), low=-SHOWN_SD - 2, high=SHOWN_SD + 2),
         marks=tuple(marks),
     )
 

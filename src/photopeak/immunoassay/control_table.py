@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from photopeak.evidence import Evidence
 from photopeak.immunoassay.control_limits import ControlLimits
-from photopeak.immunoassay.replicates import require_columns
+from photopeak.immunoassay.replicates import accepts_columns, require_columns
 from photopeak.immunoassay.results_table import RowProblem
 from photopeak.procedure import Refused
 from photopeak.table import number
@@ -56,14 +56,31 @@ class Series:
         return np.array([one.value for one in self.results])
 
 
+def accepts_control(evidence: Evidence) -> Words | None:
+    """Yes to a run and a value in each row, or a run and a result in standard deviations (z)."""
+    if accepts_columns(evidence, ("run", "z")) is None:
+        return None
+    return accepts_columns(evidence, NEEDED)
+
+
+def limits_at(result: ControlResult, limits: ControlLimits) -> ControlLimits:
+    """The limits that its own row declares, where the series goes by declared ones."""
+    if limits.source != "declared" or result.declared is None:
+        return limits
+    return replace(limits, mean=result.declared[0], sd=result.declared[1])
+
+
 def read_control(evidence: Evidence) -> tuple[list[ControlResult], list[RowProblem]]:
     """Every row with a run and a number, in the order of the table; a declared mean needs its sd."""
-    table = require_columns(evidence, NEEDED)
-    results, problems = [], []
+    scores = accepts_columns(evidence, ("run", "z")) is None and accepts_columns(evidence, NEEDED) is not None
+    table = require_columns(evidence, ("run", "z") if scores else NEEDED)
+    column = "z" if scores else "value"
+    results: list[ControlResult] = []
+    problems: list[RowProblem] = []
     for row, line in zip(table.rows, table.lines):
-        value = number(row.get("value", ""))
+        value = number(row.get(column, ""))
         if value is None or value != value or not row.get("run"):
-            problems.append(_unusable(row.get("value", ""), row.get("run", ""), line))
+            problems.append(_unusable(row.get(column, ""), row.get("run", ""), line))
             continue
         mean, sd = number(row.get("mean", "")), number(row.get("sd", ""))
         declared = (mean, sd) if mean is not None and sd is not None and sd > 0 else None
@@ -81,7 +98,7 @@ def read_control(evidence: Evidence) -> tuple[list[ControlResult], list[RowProbl
                 material=row.get("material", ""),
                 lot=row.get("lot", ""),
                 value=value,
-                declared=declared,
+                declared=(0.0, 1.0) if scores else declared,
             )
         )
     if not results:

@@ -18,6 +18,7 @@ SLOPES = np.exp(np.linspace(math.log(0.25), math.log(8.0), 9))
 MIDPOINTS = np.linspace(-0.15, 1.15, 11)  #: in shares of the range of log doses
 ASYMMETRIES = (0.15, 0.4, 1.0, 2.5, 8.0)
 LN_B, LN_G = (math.log(0.02), math.log(60.0)), (math.log(0.01), math.log(1000.0))
+MOST_AT_START = 200  #: tubes
 SMALL = 1e-10
 ARITHMETIC = 1e-7  #: a step so small that a cost which does not fall tells of rounding alone
 MOST_STEPS, LARGEST_DAMPING = 200, 1e12
@@ -96,6 +97,9 @@ def reweighted_fit(
 
 def _starts(t: Floats, y: Floats, roots: Floats, model: Model) -> list[Floats]:
     """The best few points of the grid of shapes, each with the asymptotes that suit it best."""
+    if len(t) > MOST_AT_START:  # the start needs the shape of the curve, not every tube
+        some = np.argsort(t, kind="stable")[np.linspace(0, len(t) - 1, MOST_AT_START).astype(np.intp)]
+        t, y, roots = t[some], y[some], roots[some]
     finite = t[t > ZERO_DOSE]
     low, high = float(finite.min()), float(finite.max())
     centres = low + (high - low) * MIDPOINTS

@@ -145,12 +145,13 @@ def _fitted(standards: Standards, variance: Variance, asked: Asked, name: str) -
         )
     _related(standards, variance, fit, name)
     if not fit.converged:
+        simpler = "4pl" if model.five else "logit_log"
         raise Refused(
             "no_curve",
             en=f"{name}: the standards do not determine {len(model.free)} parameters (the curve runs off to an extreme); add "
-            "standards near both plateaus, hold a known plateau (--response-at-infinity 0) or choose --model logit_log",
+            f"standards near both plateaus, hold a known plateau (--response-at-infinity 0) or choose --model {simpler}",
             zh=f"{name}：标准品不足以确定 {len(model.free)} 个参数（拟合趋于极端）；请在两端平台附近增加标准品、固定已知平台"
-            "（--response-at-infinity 0），或选择 --model logit_log。",
+            f"（--response-at-infinity 0），或选择 --model {simpler}。",
         )
     return fit
 

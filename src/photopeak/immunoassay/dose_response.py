@@ -118,7 +118,7 @@ def dose_response(
     measurements = (
         *_effective(curve, doses),
         *_detection(curve, doses, detection_k),
-        *_binding(assay, standards),
+        *_binding(assay, standards, rising=curve.curve.rising),
         *samples,
         *drift,
         *_parameters(curve, doses, stored=asked.master is not None),
@@ -189,8 +189,8 @@ def _detection(curve: StandardCurve, doses: Doses, k: float) -> list[Measurement
     return told + ([] if of_three is None else [doses.of(DETECTION, math.log(of_three), None, {"k": 2.0, "tubes": 3})])
 
 
-def _binding(assay: Assay, standards: Standards) -> list[Measurement]:
-    """NSB/T, B0/T (net of NSB) and B/B0 of each standard, %, with the replicates' uncertainty."""
+def _binding(assay: Assay, standards: Standards, *, rising: bool) -> list[Measurement]:
+    """NSB/T, B0/T (net of NSB) and, in a competitive assay, B/B0 of each standard, %."""
     told: list[Measurement] = []
     total, nsb, zero = assay.responses("T"), assay.responses("NSB"), standards.gross[standards.dose == 0]
     if len(total) and total.mean() > 0:
@@ -198,7 +198,7 @@ def _binding(assay: Assay, standards: Standards) -> list[Measurement]:
             told.append(NSB_PERCENT.of(*_share(nsb, total, 0.0, None)))
         if len(zero):
             told.append(B0_PERCENT.of(*_share(zero, total, standards.background, nsb)))
-    if not len(zero) or zero.mean() <= standards.background:
+    if rising or not len(zero) or zero.mean() <= standards.background:
         return told
     for dose in sorted(set(standards.dose.tolist())):
         net = standards.net[standards.dose == dose].mean()

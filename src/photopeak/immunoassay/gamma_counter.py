@@ -32,6 +32,7 @@ from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 SHOWN_SPECTRA = 4
+MOST_TICKS = 32  #: wells that are each written under the chart
 NOTED_PERCENT = 5.0  #: a well further from the median is named; whether it may be used is the manufacturer's to say
 FEWEST_REPEATS = 3
 ADVISED_REPEATS = 10
@@ -341,7 +342,10 @@ def _conditions(source: CounterSource) -> tuple[Condition, ...]:
 def _chart(found: Sequence[Measurement], counter: str) -> Chart:
     return Chart(
         title=Words(f"Wells {counter}".strip() + ": deviation from the median", f"{counter} 各井相对中位数的偏差".strip()),
-        x=Axis(label=Words("well", "井")),
+        x=Axis(
+            label=Words("well", "井"),
+            ticks=tuple(float(n) for n in range(1, len(found) + 1)) if len(found) <= MOST_TICKS else (),
+        ),
         y=Axis(label=Words("deviation", "偏差"), unit="%"),
         marks=(Level(y=0.0), Points(x=tuple(float(n) for n in range(1, len(found) + 1)), measurements=tuple(found))),
     )

@@ -32,7 +32,7 @@ def rules_broken(results: Sequence[Scored], rules: Rules = "westgard") -> list[t
     """The rules each result breaks together with those before it, in the order of the results."""
     broken: list[set[str]] = [set() for _ in results]
     history: dict[str, list[float]] = {}
-    runs: dict[str, list[int]] = {}
+    runs: dict[str, dict[str, tuple[float, float]]] = {}
     rows = {**IN_A_ROW, **(EXTENDED_ROW if rules == "extended" else {})}
     for n, one in enumerate(results):
         before = history.setdefault(one.series, [])
@@ -42,9 +42,10 @@ def rules_broken(results: Sequence[Scored], rules: Rules = "westgard") -> list[t
         }
         if rules == "extended":
             broken[n] |= _extended(before)
-        companions = runs.setdefault(one.run, [])
-        broken[n] |= _within_run(one, [results[k] for k in companions])
-        companions.append(n)
+        extremes = runs.setdefault(one.run, {})
+        broken[n] |= _within_run(one, extremes)
+        low, high = extremes.get(one.series, (one.z, one.z))
+        extremes[one.series] = min(low, one.z), max(high, one.z)
     order = (*WESTGARD, *EXTENDED)
     return [tuple(sorted(found, key=order.index)) for found in broken]
 
@@ -58,14 +59,13 @@ def _same_side(last: Sequence[float], count: int, limit: float) -> bool:
     return len(last) == count and (all(z > limit for z in last) or all(z < -limit for z in last))
 
 
-def _within_run(one: Scored, others: Sequence[Scored]) -> set[str]:
-    """R_4s with any other result of the run; 2_2s with another material of it."""
+def _within_run(one: Scored, extremes: Mapping[str, tuple[float, float]]) -> set[str]:
+    """R_4s with any earlier result of the run; 2_2s with another material of it. `extremes`: lowest and highest z by series."""
     found = set()
-    for other in others:
-        low, high = sorted((one.z, other.z))
-        if low < -2 and high > 2:
+    for series, (low, high) in extremes.items():
+        if (one.z > 2 and low < -2) or (one.z < -2 and high > 2):
             found.add("R_4s")
-        if other.series != one.series and (low > 2 or high < -2):
+        if series != one.series and ((one.z > 2 and high > 2) or (one.z < -2 and low < -2)):
             found.add("2_2s")
     return found
 

@@ -20,6 +20,7 @@ from photopeak.present.svg import NORMAL, drawing, element, measure, number, pat
 from photopeak.verdict import Verdict
 from photopeak.words import Language, Words
 
+CROWDED = 60  #: dots beyond which they are drawn small
 HALF = 340.0  #: up to this width a chart is drawn as one of two
 LIMIT = Words("limit", "限值")
 BAND_OF = Words("{} band", "{} 范围")
@@ -126,18 +127,20 @@ def _mark(one: Line | Points | Dots, series: Series, plot: Plot, judged: dict[_K
 
 
 def _dots(dots: Dots, series: Series, plot: Plot, language: Language) -> str:
-    """Unjoined markers; what stands at one is written above it, or below it where the frame is near."""
-    body = ""
-    for n, (x, y) in enumerate(zip(np.asarray(dots.x, float), np.asarray(dots.y, float), strict=True)):
-        if not (math.isfinite(x) and math.isfinite(y)):
-            continue
-        at_x, at_y = plot.x(float(x)), _inside(plot.y(float(y)), plot)
-        body += marker(series.marker, at_x, at_y, series.colour)
+    """Markers, smaller where there are many; what stands at one is written above it, or below it where the frame is near."""
+    pairs = zip(np.asarray(dots.x, float).tolist(), np.asarray(dots.y, float).tolist(), strict=True)
+    at = [(n, plot.x(x), _inside(plot.y(y), plot)) for n, (x, y) in enumerate(pairs) if math.isfinite(x) and math.isfinite(y)]
+    body = path(_opened([(x, y) for _, x, y in at]), series.colour, 1.0) if dots.joined and len(at) > 1 else ""
+    many = len(at) > CROWDED
+    for _, x, y in at:
+        small = element("circle", cx=x, cy=y, r=2.0, fill=PAPER, stroke=series.colour, stroke_width=1.2)
+        body += small if many else marker(series.marker, x, y, series.colour)
+    for n, x, y in at:
         name = dots.names[n].say(language) if n < len(dots.names) else ""
         if name:
-            below = at_y - 7 < plot.top + 8
-            anchor = "end" if at_x + measure(name) / 2 > plot.right else "middle"
-            body += words(at_x, at_y + 16 if below else at_y - 7, name, size=NORMAL, anchor=anchor, halo=PAPER, fill=INK)
+            below = y - 7 < plot.top + 8
+            anchor = "end" if x + measure(name) / 2 > plot.right else "middle"
+            body += words(x, y + 15 if below else y - 6, name, size=NORMAL, anchor=anchor, halo=PAPER, fill=INK)
     return body
 
 
