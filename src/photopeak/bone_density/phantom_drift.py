@@ -141,12 +141,19 @@ def cusum(z: Floats, k: float) -> tuple[Floats, Floats]:
 
 
 def _step(case: Case, scans: Floats, target: float, sd: float, first: int) -> tuple[Measurement, tuple[Remark, ...]]:
-    """The change is dated to the most likely scan up to the alarm, for one step from the target; the step is the mean since then."""
-    starts = np.arange(first + 1)
-    since = np.array([float(((scans[n:] - target).sum()) ** 2) / (len(scans) - n) for n in starts])
-    start = int(np.argmax(since))
-    after = scans[start:]
-    step, u = 100 * (float(after.mean()) / target - 1), 100 * sd / target / math.sqrt(len(after))
+    """One step from the target, averaged over the scans at which it may have begun, each weighted by its likelihood.
+
+    The spread over those beginnings is part of the uncertainty.
+    """
+    left = np.arange(len(scans), 0, -1, dtype=np.float64)
+    means = np.cumsum((scans - target)[::-1])[::-1] / left
+    logs = left * means**2 / (2 * sd**2)
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    start = int(np.argmax(weights))
+    mean = float((weights * means).sum())
+    variance = float((weights * (sd**2 / left + (means - mean) ** 2)).sum())
+    step, u = 100 * mean / target, 100 * math.sqrt(variance) / target
     measured = STEP.of(step, u, **case.where(from_scan=start + 1))
     told = remark(
         "cusum_alarm",

@@ -7,6 +7,13 @@ from pathlib import Path
 
 from photopeak.phantom.assays import assay_files, control_files, wells_files
 from photopeak.phantom.bars import bars_files
+from photopeak.phantom.case_tables import (
+    activity_meter_files,
+    bone_density_files,
+    dosimetry_case_files,
+    radiopharmacy_files,
+    thyroid_records_files,
+)
 from photopeak.phantom.counter_tables import count_rate_files, leakage_files, spectrum_files
 from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
@@ -43,6 +50,11 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "control_runs": control_files,
     "counter_wells": wells_files,
     "report_text": report_text_files,
+    "activity_meter": activity_meter_files,
+    "radiopharmacy": radiopharmacy_files,
+    "thyroid_records": thyroid_records_files,
+    "bone_density": bone_density_files,
+    "dosimetry_case": dosimetry_case_files,
 }
 
 
