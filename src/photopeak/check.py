@@ -17,6 +17,7 @@ from photopeak.evidence import Evidence
 from photopeak.facts import Facts
 from photopeak.finding import Finding, raise_finding
 from photopeak.procedure import DISCIPLINES, Procedure, Refused, Remark, Result, procedures_for, procedures_of
+from photopeak.table import Table
 from photopeak.verdict import Verdict, judge
 from photopeak.words import Words
 
@@ -79,7 +80,7 @@ def check(
     `options` go to every procedure whose signature knows them. `progress(step, done, all)`: steps "read" and "measure".
     """
     gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
-    evidence = with_companions(with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence]))
+    evidence = with_truths(with_companions(with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence])))
     tasks, idle = pair(evidence, [only] if only else _suitable(evidence), options or {}, forced=only is not None)
     unread = gathered.unread + idle
     del gathered, evidence
@@ -127,6 +128,20 @@ def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
             facts |= {"lesions": lesions} if lesions else {}
         completed.append(replace(one, facts={**one.facts, **facts}) if facts else one)
     return completed
+
+
+def with_truths(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Answers of an exercise carry, as the fact `sealed`, the one table of truths handed in with them, which is no evidence itself."""
+    tables = [(one, one.images) for one in evidence if isinstance(one.images, Table)]
+    answers = [one for one, table in tables if table.has("laboratory", "quantity", "value")]
+    sealed = [one for one, table in tables if table.has("quantity", "truth") and not table.has("laboratory")]
+    if not answers or len(sealed) != 1:
+        return list(evidence)
+    return [
+        replace(one, facts={**one.facts, "sealed": sealed[0]}) if any(one is answer for answer in answers) else one
+        for one in evidence
+        if one is not sealed[0]
+    ]
 
 
 def pair(

@@ -429,6 +429,38 @@ def export_command(
         console.print(Words("written", "已写入").say(language) + f": {found.path}", markup=False)
 
 
+@app.command("exercise", context_settings={**TAKES_OPTIONS})
+def exercise_command(
+    context: typer.Context,
+    name: str = typer.Argument(..., help="the phantom that is sent / 下发的模体"),
+    out: Path = typer.Option(..., "--out", help="folder to write into / 输出文件夹"),
+    seed: int = typer.Option(0, "--seed", help="seed of the noise / 噪声种子"),
+    quantity: list[str] | None = typer.Option(
+        None, "--quantity", help="asked for, repeatable (default: all) / 考核项目，可重复"
+    ),
+    allowable_percent: float | None = typer.Option(None, "--allowable-percent", help="allowed deviation, % / 允许偏差，%"),
+    lang: str | None = LANG,
+) -> None:
+    """A round: the phantom and an answer sheet for the hospitals, the truth sealed for the centre / 生成演练：下发模体与答卷，真值封存"""
+    from photopeak.phantom.catalogue import CATALOGUE, options_of
+    from photopeak.phantom.exercise import make_exercise
+
+    with _spoken(lang) as language:
+        if name not in CATALOGUE:
+            raise Wrong(
+                f"no phantom {name}; there are: {', '.join(CATALOGUE)}", f"没有模体 {name}。现有：{'、'.join(CATALOGUE)}"
+            )
+        _, options = _split([".", *context.args], options_of(name))
+        try:
+            sent, sealed, _ = make_exercise(
+                name, out, seed=seed, quantities=quantity or (), allowable_percent=allowable_percent, **options
+            )
+        except ValueError as error:
+            raise Wrong(str(error), str(error)) from error
+        console.print(Words(f"send: {sent}", f"下发：{sent}").say(language), markup=False, soft_wrap=True)
+        console.print(Words(f"keep sealed: {sealed}", f"封存：{sealed}").say(language), markup=False, soft_wrap=True)
+
+
 @app.command("demo")
 def demo_command(
     out: Path = typer.Option(Path("photopeak-demo"), "--out", help="folder to write into / 输出文件夹"),

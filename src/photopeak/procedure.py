@@ -34,6 +34,7 @@ DISCIPLINES = (
     "treatment_response",
     "radiotherapy_export",
     "report_review",
+    "exercise",
 )
 
 

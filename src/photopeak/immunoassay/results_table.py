@@ -122,6 +122,8 @@ def accepts_results(evidence: Evidence) -> Words | None:
     table = evidence.images
     if not isinstance(table, Table):
         return Words("not a table", "不是表格")
+    if table.has("quantity", "place"):
+        return Words("an answer sheet of an exercise", "演练答卷")
     lacking = [] if laboratory_column(table) else ["laboratory"]
     lacking += [] if table.has("value") else ["value"]
     if lacking:
