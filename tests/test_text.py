@@ -69,3 +69,14 @@ def test_what_holds_no_text_is_refused_in_both_languages(content):
         read_text(content, "report.bin")
     assert "report.bin" in refused.value.words.en
     assert "report.bin" in refused.value.words.zh
+
+
+@pytest.mark.parametrize("content", [b'[{"Modality": "PT"}]', b'{"a": 1}', b'{\n "series": [] }'])
+def test_json_that_is_no_report_is_no_text(content):
+    with pytest.raises(TextError) as refused:
+        read_text(content, "headers.json")
+    assert refused.value.code == "not_a_text"
+
+
+def test_a_report_that_begins_with_a_bracket_is_a_text():
+    assert "未见异常" in read_text("[检查所见] 全身骨显像未见异常。".encode(), "report.txt").text

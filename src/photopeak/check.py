@@ -172,6 +172,9 @@ MOST_REASONS = 3
 
 
 def _idle(evidence: Evidence, reasons: Sequence[tuple[Procedure, Words]]) -> Unread:
+    """Read, but of no use: the nearest procedures with what each lacks (of a table, those that lack the fewest columns)."""
+    if evidence.kind == "table":
+        reasons = sorted(reasons, key=lambda reason: len(reason[1].en))
     en = "; ".join(f"{one.en}: {words.en}" for one, words in reasons[:MOST_REASONS])
     zh = "；".join(f"{one.zh}：{words.zh}" for one, words in reasons[:MOST_REASONS])
     if len(reasons) > MOST_REASONS:

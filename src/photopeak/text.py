@@ -88,12 +88,16 @@ def read_text(content: bytes, name: str) -> TextDocument:
     return _plain(content, name)
 
 
+#: an object, or a list of objects: a report in words may begin with a bracket too, but not with these
+JSON_BEGINS = re.compile(r"\{\s*[\"}]|\[\s*\{")
+
+
 def _plain(content: bytes, name: str) -> TextDocument:
     text = decode(content, name)
     start = text.lstrip()[:400]
     if start.startswith("MSH|") or re.match(r"MSH.\^~\\&", start):
         return _hl7(text, name)
-    if start.startswith("{") and '"resourceType"' in text:
+    if JSON_BEGINS.match(start):
         return _fhir(text, name)
     if re.search(r"<(?:!doctype html|html|body|table|div|p|br)\b", start, re.I):
         return _filled(TextDocument(text=html_text(text), format="html"), name)
@@ -351,8 +355,8 @@ def _fhir(text: str, name: str) -> TextDocument:
     if report is None:
         raise TextError(
             "not_a_text",
-            en=f"{name}: FHIR JSON without a DiagnosticReport",
-            zh=f"{name}：FHIR JSON 中没有 DiagnosticReport。",
+            en=f"{name}: JSON without a FHIR DiagnosticReport",
+            zh=f"{name}：JSON 中没有 FHIR DiagnosticReport。",
         )
     patient = next((one for one in resources if isinstance(one, dict) and one.get("resourceType") == "Patient"), {})
     body, empty = _presented(report, name)
