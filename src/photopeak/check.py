@@ -113,7 +113,8 @@ def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
     """What belongs to an emission volume travels with it: as the fact `companion` the CT of its study in the same frame of
-    reference, as the fact `lesions` the segmentations and structure sets in that frame (a tuple, by file)."""
+    reference, as the fact `lesions` the segmentations and structure sets in that frame (a tuple, by file). Where the study has a
+    CT in another frame only, the fact `ct_in_another_frame` says so."""
     computed = [one for one in evidence if one.kind == "ct_volume" and one.header.get("frame_of_reference_uid")]
     drawn = [one for one in evidence if one.kind == "lesions"]
     completed = []
@@ -125,6 +126,8 @@ def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
             frame = one.header.get("frame_of_reference_uid")
             lesions = tuple(other for other in drawn if frame and other.header.get("frame_of_reference_uid") == frame)
             facts = {} if own is None else {"companion": own}
+            if own is None and any(ct.header.get("study_uid") == one.header.get("study_uid") for ct in computed):
+                facts["ct_in_another_frame"] = True
             facts |= {"lesions": lesions} if lesions else {}
         completed.append(replace(one, facts={**one.facts, **facts}) if facts else one)
     return completed

@@ -19,6 +19,7 @@ from photopeak.phantom.flood import flood_files
 from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
 from photopeak.phantom.lines import lines_files
+from photopeak.phantom.patient import patient_files
 from photopeak.phantom.pet_cylinder import pet_cylinder_files
 from photopeak.phantom.planar_sources import dish_files
 from photopeak.phantom.registration import registration_files
@@ -42,6 +43,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "whole_body_lines": whole_body_lines_files,
     "whole_body_speed": whole_body_speed_files,
     "iec_body": iec_body_files,
+    "patient": patient_files,
     "pet_cylinder": pet_cylinder_files,
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
