@@ -54,6 +54,7 @@ def test_each_series_finds_its_procedure_and_the_broken_file_is_listed(checked):
         ("gamma_camera.flood_uniformity", True),
         ("pet.image_quality", True),
         ("pet.suv", True),
+        ("pet.harmonisation", True),
     }
     assert [one.path.rsplit("/", 1)[-1] for one in checked.unread] == ["broken.dcm"]
 

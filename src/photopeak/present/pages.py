@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import photopeak
 from photopeak.evidence import EvidenceFile
 from photopeak.figure import Chart, Figure, Picture
+from photopeak.present import side_by_side
 from photopeak.present.document import fingerprint
-from photopeak.present.drawing import FULL, draw, side_by_side, width_of
+from photopeak.present.drawing import FULL, draw, width_of
+from photopeak.present.drawing import side_by_side as rows_of
 from photopeak.present.last_pages import LastPages, last_pages
 from photopeak.present.numbers import date, limit, say_result, tidy, with_unit
 from photopeak.present.phrases import programme_name, say, stage_name
@@ -112,6 +114,7 @@ def compose(checked: Checked, language: Language) -> Report:
     print_ = fingerprint(checked)
     measured = [one for one in checked.examined if one.result is not None]
     sections = tuple(_section(one, n, language, sources, names) for n, one in enumerate(measured, 2))
+    sections += _side_by_side(checked.examined, len(sections) + 2, language)
     summary = summarise(checked, measured, language, sources, names)
     last = last_pages(checked, language, sources, names)
     mark = say("fingerprint", language, f"{print_[:4]} {print_[4:8]}")
@@ -131,6 +134,38 @@ def compose(checked: Checked, language: Language) -> Report:
 def _stage(checked: Checked, language: Language) -> str:
     name = stage_name(checked.stage, language)
     return f"{name} · {programme_name(checked.programme)}" if checked.programme else name
+
+
+def _side_by_side(examined: Sequence[Examined], number: int, language: Language) -> tuple[Section, ...]:
+    """A section that compares the scanners whose phantom was measured; none for a single one."""
+    compared = side_by_side.scanners(examined)
+    if len(compared) < side_by_side.FEWEST:
+        return ()
+    drawn = []
+    charts = side_by_side.overlaid(compared, language)
+    for count, chart in enumerate(charts, 1):
+        width = width_of(charts, None)
+        svg = draw(chart, language, width=width, verdicts=())
+        title = chart.title.say(language)
+        file = f"{number - 1:02d}-side-by-side-{count:02d}.svg"
+        drawn.append(Drawn(svg=svg, alt=title, caption=title, share=width / FULL, file=file))
+    section = Section(
+        number=number,
+        name=f"section-{number}",
+        title=side_by_side.TITLE.say(language),
+        address="pet.image_quality",
+        subtitle=side_by_side.SUBTITLE.say(language).format(n=len(compared)),
+        notices=(),
+        figures=(tuple(drawn),),
+        lead=False,
+        table=None,
+        unjudged=(),
+        conditions=side_by_side.said_of(compared, examined, language),
+        evidence=tuple((one.evidence.name, _short(one.evidence.sha256)) for one in compared),
+        remarks=(),
+        notes=(),
+    )
+    return (section,)
 
 
 # one section
@@ -253,7 +288,7 @@ def _figures(one: Examined, number: int, language: Language) -> tuple[tuple[Draw
     assert one.result is not None
     rows: list[tuple[Drawn, ...]] = []
     count = 0
-    for row in side_by_side(one.result.figures()):
+    for row in rows_of(one.result.figures()):
         drawn = []
         for figure in row:
             count += 1

@@ -166,6 +166,8 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("method", "tg126_axial"): Words("TG-126, along the axis", "TG-126 法，轴向"),
     ("method", "nema1994"): Words("NEMA 1994 squares", "NEMA 1994 方格法"),
     ("method", "eanm2023"): Words("EANM 2023", "EANM 2023 法"),
+    ("programme", "earl1"): Words("EARL 1", "EARL 1"),
+    ("programme", "earl2"): Words("EARL 2", "EARL 2"),
     ("phantom", "uniform_cylinder"): Words("uniform cylinder", "均匀圆柱模体"),
     ("tracer", "18F-FDG"): Words("18F-FDG", "18F-FDG"),
     ("tracer", "other"): Words("other tracer", "其他示踪剂"),
