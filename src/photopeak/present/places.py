@@ -20,6 +20,7 @@ KEYS: dict[str, Words] = {
     "fov": Words("field", "视野"),
     "axis": Words("axis", "方向"),
     "method": Words("method", "方法"),
+    "programme": Words("programme", "项目标准"),
     "sphere_mm": Words("sphere / mm", "球内径 / mm"),
     "rod_mm": Words("rod / mm", "热棒直径 / mm"),
     "bar_width_mm": Words("bar width / mm", "铅栅宽度 / mm"),
