@@ -37,6 +37,7 @@ FAMILIES: tuple[Mapping[str, float], ...] = (
 )
 QUOTIENTS = ("sv_h", "gy_h", "cps_mbq")  # names that end in a unit of a family but are quotients: never converted
 SHOWN_IN_FULL = 6
+FEW_CASES = 12  # up to so many, every case has its tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,10 +498,11 @@ def all_measurements(done: Iterable[tuple[Case, Measured]]) -> tuple[Measurement
 
 def chart_of(title: Words, measurements: Sequence[Measurement], *, x: Words | None = None) -> Chart:
     """Measurements of one quantity, one a case, in the order of the table; the limits that judged them become the band."""
-    quantity = measurements[0].quantity
+    quantity, count = measurements[0].quantity, len(measurements)
+    ticks = tuple(float(n) for n in range(1, count + 1)) if count <= FEW_CASES else ()
     return Chart(
         title=title,
-        x=Axis(label=x or Words("case", "案例"), low=0.5, high=len(measurements) + 0.5),
+        x=Axis(label=x or Words("case", "案例"), low=0.5, high=count + 0.5, ticks=ticks),
         y=Axis(label=quantity.words, unit="" if quantity.unit == "1" else quantity.unit),
         marks=(Points(x=tuple(float(n) for n in range(1, len(measurements) + 1)), measurements=tuple(measurements)),),
     )

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from photopeak.measurement import Quantity
+from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Remark, remark
 from photopeak.words import Words
 
 Status = Literal["present", "absent", "not_applicable"]
 
-COMPLETENESS = Quantity(name="record_completeness", unit="%", en="completeness of the record", zh="记录完整率")
+COMPLETENESS = Quantity(name="record_completeness", unit="%", en="completeness of the record", zh="记录完整率", judged=False)
+COMPLETE = Quantity(name="complete_records_share", unit="%", en="share of complete records", zh="完整记录比例")
 YES = {
     "yes",
     "y",
@@ -54,16 +55,23 @@ def completeness(elements: Iterable[Element]) -> float:
     return 100 * sum(one.status == "present" for one in applicable) / len(applicable)
 
 
+def complete_share(records: Iterable[Sequence[Element]]) -> Measurement:
+    """The share of records in which nothing is absent."""
+    complete = [completeness(elements) >= 100 for elements in records]
+    return COMPLETE.of(100 * sum(complete) / len(complete), records=len(complete))
+
+
 def absent_remark(label: str | None, elements: Sequence[Element]) -> tuple[Remark, ...]:
     """One sentence that names every absent element of a record; nothing where none is absent."""
     absent = [one.words for one in elements if one.status == "absent"]
     if not absent:
         return ()
+    count = f"{len(absent)} elements are absent" if len(absent) > 1 else "one element is absent"
     place_en, place_zh = (f"record {label}: ", f"记录 {label}：") if label else ("", "")
     return (
         remark(
             "elements_absent",
-            en=f"{place_en}{len(absent)} elements are absent: {', '.join(one.en for one in absent)}",
+            en=f"{place_en}{count}: {', '.join(one.en for one in absent)}",
             zh=f"{place_zh}缺少 {len(absent)} 项：{'、'.join(one.zh for one in absent)}",
         ),
     )

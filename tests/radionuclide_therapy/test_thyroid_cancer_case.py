@@ -50,6 +50,7 @@ def test_a_complete_record_is_complete_and_its_numbers_are_the_records(rows_tabl
         "record_completeness": 100.0,
         "tsh": 85.2,
         "tsh_attainment": 100.0,
+        "complete_records_share": 100.0,
         "administered_activity_deviation": 100 * 80 / 3700,
         "cumulative_activity": 3780.0,
         "post_therapy_scan_interval": 5.0,

@@ -24,7 +24,8 @@ from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 
-CONSTANCY = Quantity(name="constancy", unit="%", en="constancy", zh="稳定性（与基线偏差）")
+CONSTANCY = Quantity(name="constancy", unit="%", en="constancy", zh="稳定性（与基线偏差）", judged=False)
+LARGEST = Quantity(name="constancy_largest", unit="%", en="largest deviation from the baseline", zh="与基线的最大偏差")
 DRIFT = Quantity(name="drift", unit="%/a", en="drift per year", zh="年漂移", judged=False)
 DAY_S = 86400.0
 LEAST_FOR_NOISE = 5
@@ -50,7 +51,7 @@ def accepts(evidence: Evidence) -> Words | None:
     zh="活度计稳定性",
     implements="IAEA TRS 454; daily check source",
     kinds=("table",),
-    quantities=(CONSTANCY, DRIFT),
+    quantities=(CONSTANCY, LARGEST, DRIFT),
     accepts=accepts,
 )
 def constancy(
@@ -119,12 +120,13 @@ def _one(case: Case, data: NuclearData) -> Measured:
         CONSTANCY.of(float(one), noise, **case.where(nuclide=decay.name, date=_day(moment)))
         for one, moment in zip(deviations, moments)
     )
+    worst = max(points, key=lambda one: abs(one.value))
     title = Words("Deviation from the baseline", "与基线的偏差")
     if case.label:
         title = Words(f"{title.en}: {case.label}", f"{title.zh}：{case.label}")
     drift, remarks = _drift(case, days, deviations)
     return Measured(
-        measurements=(*points, *drift),
+        measurements=(LARGEST.of(abs(worst.value), noise, **case.where(date=worst.where["date"])), *points, *drift),
         remarks=remarks,
         detail=((title, tuple(float(d) for d in days), points), decay.condition()),
     )

@@ -5,7 +5,6 @@ Two figures: the largest deviation of a reading from the mean (what ANSI N42.13 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
@@ -17,6 +16,7 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Result, procedure
+from photopeak.spread import half_of_quantile, relative_uncertainty
 from photopeak.table import Table
 from photopeak.words import Words
 
@@ -25,7 +25,21 @@ READING = Quantity(name="reading_deviation", unit="%", en="deviation of a readin
 LEAST_READINGS = 3
 MICROCURIE_100_MBQ = 3.7  # ANSI N42.13 names its limits for sources above 100 microcurie
 DRAWS = 4000
-OTHERS = {"certified_at", "ref", "time_h", "t_h", "time", "volume_ml", "position", "container", "baseline_at", "shield_factor"}
+OTHERS = (
+    "time",
+    "_at",
+    "date",
+    "t_h",
+    "t_min",
+    "ref",
+    "volume",
+    "position",
+    "container",
+    "baseline",
+    "identity",
+    "factor",
+    "certif",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +54,7 @@ class Reproducibility(Result):
 
 def accepts(evidence: Evidence) -> Words | None:
     table = evidence.images
-    if isinstance(table, Table) and OTHERS & set(table.columns):
+    if isinstance(table, Table) and any(part in column for column in table.columns for part in OTHERS):
         return Words("its columns belong to another test of the meter", "所含列属于活度计的其他检测")
     return lacking(evidence, reproducibility, ("readings_mbq",))
 
@@ -79,7 +93,7 @@ def _one(case: Case) -> Measured:
                 largest, largest * _spread_of_largest(count), **case.where(method="largest_deviation", activity=size)
             ),
             REPRODUCIBILITY.of(
-                relative, relative / math.sqrt(2 * (count - 1)), **case.where(method="standard_deviation", activity=size)
+                relative, relative * relative_uncertainty(count - 1), **case.where(method="standard_deviation", activity=size)
             ),
         ),
         detail=tuple(READING.of(float(one), relative, **case.where(reading=n)) for n, one in enumerate(deviations, 1)),
@@ -88,10 +102,10 @@ def _one(case: Case) -> Measured:
 
 @cache
 def _spread_of_largest(count: int) -> float:
-    """Relative standard deviation of the largest deviation from the mean among `count` normal readings."""
+    """Standard uncertainty of the largest deviation from the mean of `count` normal readings, as a share of it."""
     draws = np.random.default_rng(count).normal(size=(DRAWS, count))
     largest = np.abs(draws - draws.mean(axis=1, keepdims=True)).max(axis=1)
-    return float(largest.std() / largest.mean())
+    return half_of_quantile(np.abs(1 - largest.mean() / largest).tolist())
 
 
 def _title(case: Case) -> Words:

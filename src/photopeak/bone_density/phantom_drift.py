@@ -24,7 +24,7 @@ from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 
-DEVIATION = Quantity(name="phantom_deviation", unit="%", en="deviation from the target", zh="与靶值的偏差")
+DEVIATION = Quantity(name="phantom_deviation", unit="%", en="deviation from the target", zh="与靶值的偏差", judged=False)
 CUSUM = Quantity(name="cusum", unit="g/cm2", en="cumulative sum at the last scan", zh="末次扫描累积和", judged=False)
 ALARMS = Quantity(name="cusum_alarms", unit="1", en="scans with a CUSUM alarm", zh="CUSUM 报警次数")
 FIRST = Quantity(

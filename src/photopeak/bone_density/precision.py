@@ -20,6 +20,7 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Dots, Figure
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Refused, Remark, Result, procedure, remark
+from photopeak.spread import relative_uncertainty
 from photopeak.table import Table, number
 from photopeak.words import Words
 
@@ -159,7 +160,7 @@ def _study(
     weights = np.array([len(s) - 1 for s in repeated]) / freedom
     rms_sd = math.sqrt(float((weights * sds**2).sum()))
     rms_cv = 100 * math.sqrt(float((weights * (sds / means) ** 2).sum()))
-    relative = 1 / math.sqrt(2 * freedom)
+    relative = relative_uncertainty(freedom)
     bound = math.sqrt(freedom / float(chi2.ppf(BOUND, freedom)))
     factor = float(reference_values()["least_significant_change"]["factor"])
     where: dict[str, Any] = {"region": region} if region else {}

@@ -93,6 +93,10 @@ KEYS: dict[str, Words] = {
     "who_class": Words("WHO class", "WHO 分类"),
     "width_percent": Words("width / %", "宽度 / %"),
     "date": Words("date", "日期"),
+    "volume_ml": Words("volume / mL", "体积 / mL"),
+    "patient": Words("patient", "受检者"),
+    "quantity": Words("question", "考核项目"),
+    "place": Words("place", "位置"),
 }
 
 #: how a value is said with its key
@@ -144,6 +148,8 @@ _PATTERNS: dict[str, Words] = {
     "target": Words("target {}", "靶器官 {}"),
     "threshold": Words("threshold {}", "阈值 {}"),
     "width_percent": Words("± {} %", "± {}%"),
+    "volume_ml": Words("{} mL", "{} mL"),
+    "patient": Words("patient {}", "受检者 {}"),
 }
 
 #: values with a name of their own
@@ -238,12 +244,32 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("threshold", "drawn"): Words("as drawn", "按勾画"),
     ("side", "lower"): Words("lower", "下界"),
     ("side", "upper"): Words("upper", "上界"),
+    ("method", "largest_deviation"): Words("largest deviation", "最大偏差"),
+    ("method", "standard_deviation"): Words("standard deviation", "标准差"),
+    ("method", "residence times"): Words("residence times", "滞留时间法"),
+    ("method", "single time point"): Words("single time point", "单时间点法"),
+    ("method", "in vivo"): Words("in vivo", "人体"),
+    ("method", "phantom"): Words("phantom", "模体"),
+    ("leg", "activity"): Words("by activity", "按活度"),
+    ("leg", "dose rate"): Words("by dose rate", "按剂量率"),
+    ("stimulation", "withdrawal"): Words("withdrawal", "停药"),
+    ("stimulation", "rhtsh"): Words("rhTSH", "rhTSH"),
+    ("risk", "low"): Words("low risk", "低风险"),
+    ("risk", "medium"): Words("medium risk", "中风险"),
+    ("risk", "high"): Words("high risk", "高风险"),
+    ("who_class", "normal"): Words("normal", "骨量正常"),
+    ("who_class", "low bone mass"): Words("low bone mass", "低骨量"),
+    ("who_class", "osteoporosis"): Words("osteoporosis", "骨质疏松"),
+    ("diffuse_lung", "yes"): Words("with diffuse lung metastases", "有弥漫性肺转移"),
+    ("diffuse_lung", "no"): Words("without diffuse lung metastases", "无弥漫性肺转移"),
     ("below_expected_for_age", "yes"): Words("below expected for age", "低于同龄预期"),
     ("below_expected_for_age", "no"): Words("not below expected for age", "不低于同龄预期"),
 }
 
 #: keys whose value speaks for itself
 _BARE = {
+    "quantity",
+    "place",
     "activity",
     "component",
     "contact",

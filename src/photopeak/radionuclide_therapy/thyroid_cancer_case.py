@@ -28,7 +28,15 @@ from photopeak.radionuclide_therapy.thyroid_cancer_elements import (
     refractory_elements,
     stimulation_of,
 )
-from photopeak.records import COMPLETENESS, Element, absent_remark, completeness, elements_for_document
+from photopeak.records import (
+    COMPLETE,
+    COMPLETENESS,
+    Element,
+    absent_remark,
+    complete_share,
+    completeness,
+    elements_for_document,
+)
 from photopeak.words import Words
 
 TSH = Quantity(name="tsh", unit="m[IU]/L", en="TSH before therapy", zh="治疗前 TSH")
@@ -36,12 +44,14 @@ DEVIATION = Quantity(
     name="administered_activity_deviation", unit="%", en="administered against intended activity", zh="给药活度与计划活度偏差"
 )
 CUMULATIVE = Quantity(name="cumulative_activity", unit="MBq", en="cumulative activity", zh="累积活度", judged=False)
-SCAN = Quantity(name="post_therapy_scan_interval", unit="d", en="days until the post-therapy scan", zh="治疗后扫描间隔")
-WITHDRAWN = Quantity(name="withdrawal_time", unit="d", en="days of withdrawal", zh="停药天数")
-AFTER_RHTSH = Quantity(
-    name="time_after_rhtsh", unit="d", en="days from the second rhTSH to therapy", zh="末次 rhTSH 至给药间隔"
+SCAN = Quantity(
+    name="post_therapy_scan_interval", unit="d", en="days until the post-therapy scan", zh="治疗后扫描间隔", judged=False
 )
-LOW_IODINE = Quantity(name="low_iodine_time", unit="d", en="days of low-iodine diet", zh="低碘饮食天数")
+WITHDRAWN = Quantity(name="withdrawal_time", unit="d", en="days of withdrawal", zh="停药天数", judged=False)
+AFTER_RHTSH = Quantity(
+    name="time_after_rhtsh", unit="d", en="days from the second rhTSH to therapy", zh="末次 rhTSH 至给药间隔", judged=False
+)
+LOW_IODINE = Quantity(name="low_iodine_time", unit="d", en="days of low-iodine diet", zh="低碘饮食天数", judged=False)
 REFRACTORY = Quantity(
     name="rair_evidence_completeness",
     unit="%",
@@ -83,6 +93,7 @@ def accepts(evidence: Evidence) -> Words | None:
     kinds=("table",),
     quantities=(
         COMPLETENESS,
+        COMPLETE,
         TSH,
         ATTAINED,
         DEVIATION,
@@ -159,7 +170,7 @@ def thyroid_cancer_case(
     done, remarks = measure_cases(evidence, thyroid_cancer_case, declared(locals()), _one)
     cases = [case for case, _ in done]
     return ThyroidCancerCase(
-        measurements=(*all_measurements(done), *_attainment(cases)),
+        measurements=(*all_measurements(done), complete_share(found.detail[1] for _, found in done), *_attainment(cases)),
         remarks=(*remarks, *_courses(cases)),
         records=tuple(found.detail for _, found in done),
     )

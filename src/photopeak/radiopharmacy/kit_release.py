@@ -17,7 +17,16 @@ from photopeak.measurement import Measurement, Quantity
 from photopeak.nuclide import nuclide_named, seconds_between
 from photopeak.procedure import Remark, Result, procedure, remark
 from photopeak.radiopharmacy.tracers import tracer_named
-from photopeak.records import COMPLETENESS, Element, absent_remark, completeness, elements_for_document, yes_or_no
+from photopeak.records import (
+    COMPLETE,
+    COMPLETENESS,
+    Element,
+    absent_remark,
+    complete_share,
+    completeness,
+    elements_for_document,
+    yes_or_no,
+)
 from photopeak.words import Words
 
 PH = Quantity(name="ph", unit="1", en="pH", zh="pH 值")
@@ -80,7 +89,7 @@ def accepts(evidence: Evidence) -> Words | None:
     zh="药盒制备放行记录",
     implements="Ph. Eur. 3044 and pharmacopoeias by tracer; a site's specification as programme",
     kinds=("table",),
-    quantities=(PH, PURITY, HALF_LIFE, ENDOTOXIN, ENDOTOXIN_DOSE, GE68, CONTENT, ETHANOL, NUCLIDIC, COMPLETENESS),
+    quantities=(PH, PURITY, HALF_LIFE, ENDOTOXIN, ENDOTOXIN_DOSE, GE68, CONTENT, ETHANOL, NUCLIDIC, COMPLETENESS, COMPLETE),
     accepts=accepts,
 )
 def kit_release(
@@ -118,7 +127,11 @@ def kit_release(
 ) -> KitRelease:
     """The measured numbers of each record, by tracer, and the completeness of the record."""
     done, remarks = measure_cases(evidence, kit_release, declared(locals()), _one)
-    return KitRelease(measurements=all_measurements(done), remarks=remarks, records=tuple(found.detail for _, found in done))
+    return KitRelease(
+        measurements=(*all_measurements(done), complete_share(found.detail[1] for _, found in done)),
+        remarks=remarks,
+        records=tuple(found.detail for _, found in done),
+    )
 
 
 def _one(case: Case) -> Measured:
@@ -145,6 +158,7 @@ def _numbers(case: Case, where: dict[str, Any]) -> tuple[Measurement, ...]:
     for name, quantity in NUMBERS.items():
         if case.has(name):
             extra: dict[str, Any] = {"nuclide": nuclide.name} if quantity is HALF_LIFE and nuclide is not None else {}
+            extra = {"nuclide": "Ge-68"} if quantity is GE68 else extra
             found.append(quantity.of(case.number(name), case.uncertainties.get(name), **where, **extra))
     if case.has("endotoxin_eu_per_ml", "volume_ml"):
         dose = case.linear(_product, "endotoxin_eu_per_ml", "volume_ml")

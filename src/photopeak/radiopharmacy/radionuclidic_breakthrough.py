@@ -145,7 +145,7 @@ def _technetium(case: Case, data: NuclearData) -> Measured:
         start, names = _given_ratio, ("initial_ratio_kbq_per_mbq",)
     hours = float(case.get("hours") or 0.0)
     value, u = case.linear(lambda **inputs: _after(start(**inputs), mo, tc, hours), *names)
-    measurements = [MO99.of(value, u, **case.where(hours=hours))]
+    measurements = [MO99.of(value, u, **case.where(nuclide=mo.name, hours=hours))]
     initial = start(**{name: case.number(name) for name in names})
     if case.has("limit_kbq_per_mbq"):
         measurements.append(EXPIRY.of(_expiry(case, initial, mo, tc), **case.where()))
@@ -212,7 +212,10 @@ def _gallium(case: Case, data: NuclearData) -> Measured:
 
     value, u = case.linear(percent, "ge68_reading_bq", "eluate_mbq")
     activity, u_activity = case.linear(germanium, "ge68_reading_bq")
-    measurements = (GE68.of(value, u, **case.where(hours=hours)), GE68_ACTIVITY.of(activity, u_activity, **case.where()))
+    measurements = (
+        GE68.of(value, u, **case.where(nuclide=ge.name, hours=hours)),
+        GE68_ACTIVITY.of(activity, u_activity, **case.where()),
+    )
     conditions = tuple(Decay(nuclide=one).condition() for one in (ge, ga))
     return Measured(measurements=measurements, detail=(conditions, ()))
 
