@@ -89,6 +89,7 @@ def test_the_stated_uncertainty_holds_the_truth_in_a_sample_of_draws():
 @pytest.mark.full
 def test_the_stated_uncertainty_holds_the_truth_as_often_as_it_says():
     found = coverage(2000)
+    print(found)  # shown by -rP
     assert min(found.values()) >= 0.93, found
     assert max(value for place, value in found.items() if place != "largest") <= 0.97, found
 

@@ -153,6 +153,7 @@ def test_the_stated_uncertainty_holds_the_truth_in_a_sample_of_draws():
 @pytest.mark.parametrize("peak", [60.0, 600.0])
 def test_the_stated_uncertainty_holds_the_truth_as_often_as_it_says(peak):
     found, shifts = coverage(2000, peak)
+    print(peak, found, shifts)  # shown by -rP
     assert min(found.values()) >= 0.93, (found, shifts)
 
 

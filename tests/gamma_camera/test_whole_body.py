@@ -128,13 +128,16 @@ def test_the_stated_uncertainties_hold_the_truth_in_a_sample_of_draws():
 @pytest.mark.full
 @pytest.mark.parametrize("method", ["gaussian", "nema"])
 def test_the_widths_hold_the_truth_as_often_as_they_say(method):
-    assert 0.93 <= widths_coverage(2000, method) <= (0.97 if method == "gaussian" else 0.985)
+    found = widths_coverage(2000, method)
+    print(method, found)  # shown by -rP
+    assert 0.93 <= found <= (0.97 if method == "gaussian" else 0.985)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("wave", [0.0, 2.0, 6.0])
 def test_the_speed_holds_the_truth_as_often_as_it_says(wave):
     found, shift = speed_coverage(2000, wave)
+    print(wave, found, shift)  # shown by -rP
     assert found >= 0.93, (found, shift)
 
 
