@@ -151,7 +151,7 @@ def count_rate(
 
 
 def _of_series(evidence: Evidence, images: PlanarImages) -> CountRate:
-    if len(images.counts) < 2:
+    if len({(frame.detector, frame.energy_window) for frame in images.frames}) == len(images.frames):
         raise Refused(
             "not_dynamic",
             en=f"{evidence.name}: one frame only; the highest count rate is searched in a dynamic series while the source approaches",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from photopeak.gamma_camera.dome import Dome, dome_of
 from photopeak.gamma_camera.field_of_view import CENTRAL_FRACTION, Field, Seen, Stated, place, see, share_inside, share_of_mask
-from photopeak.gamma_camera.flood_recognition import barred, not_filled, not_finite, shows_bars
+from photopeak.gamma_camera.flood_recognition import barred, not_filled, not_finite, shows_bars, shows_sources
 from photopeak.gamma_camera.tube_defects import Defect, described
 from photopeak.gamma_camera.uniformity_map import (
     Grid,
@@ -178,7 +178,7 @@ def _seen_as_flood(
     seen = None if reason else see(image, pixel_mm)
     reason = reason or not_filled(seen, stated, matrix_mm)
     if reason is None and seen is not None:
-        reason = shows_bars(*barred(image, pixel_mm, seen))
+        reason = shows_bars(*barred(image, pixel_mm, seen)) or shows_sources(seen)
         if reason is None:
             return seen
     raise _not_a_flood(reason or Words("no field was found", "未见视野"))

@@ -21,6 +21,10 @@ BAR_MODULATION = 0.08
 BARRED_WINDOWS = 0.20  #: one of four quadrants resolved
 PLATE_AREA, PLATE_DEPTH, PLATE_EDGES = 0.10, 0.85, 0.08
 PLATE_COUNTS = 200  #: in a pixel of the overview: below it, noise alone reaches that deep
+SOURCE_HEIGHT, SOURCE_SHARE = (
+    3.0,
+    0.15,
+)  #: of the median, and of all counts: a hot spot is a fault of a flood, sources are no flood
 STEADY = 0.20  #: frames of a dynamic flood stay within this of their median rate
 
 
@@ -154,4 +158,18 @@ def shows_plates(seen: Seen, share: float) -> Words | None:
         "nothing lay on the detector, run the flood procedure by name",
         f"视野内 {low:.0%} 的面积比其余部分低 {1 - PLATE_DEPTH:.0%} 以上且边界锐利，疑有铅板；"
         "若探头上无遮挡物，请指定名称运行泛源均匀性检测",
+    )
+
+
+def shows_sources(seen: Seen) -> Words | None:
+    """The reason to see sources on a filled background: much of the counts lies far above the rest."""
+    middle = float(np.median(seen.overview[seen.mask]))
+    bright = seen.overview > SOURCE_HEIGHT * middle + 5 * np.sqrt(middle)
+    total = float(seen.overview.sum(dtype=np.float64))
+    share = float(seen.overview[bright].sum(dtype=np.float64)) / total if total > 0 else 0.0
+    if share < SOURCE_SHARE:
+        return None
+    return Words(
+        f"{share:.0%} of the counts lie in sources that stand out of the background; a flood has none",
+        f"{share:.0%} 的计数集中在明显高出本底的源内，泛源不应有",
     )

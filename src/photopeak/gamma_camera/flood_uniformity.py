@@ -47,6 +47,7 @@ from photopeak.gamma_camera.flood_recognition import (
     not_still,
     shows_bars,
     shows_plates,
+    shows_sources,
 )
 from photopeak.gamma_camera.flood_remarks import CENTRE_COUNTS, conditions_of, name_of, remarks_on
 from photopeak.gamma_camera.uniformity_map import TARGET_MM
@@ -172,7 +173,7 @@ def _against(evidence: Evidence, group: Group, pixel_mm: tuple[float, float]) ->
             f"每个 6.4 mm 像素仅 {mean * TARGET_MM**2:.2g} 个计数，不足以作为泛源",
         )
     share, modulation = barred(image, pixel_mm, seen)
-    return shows_bars(share, modulation) or shows_plates(seen, share)
+    return shows_bars(share, modulation) or shows_plates(seen, share) or shows_sources(seen)
 
 
 @procedure(

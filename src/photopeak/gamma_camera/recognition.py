@@ -33,6 +33,7 @@ MOST_SLIT_FREE_LINES = 4
 SLIT_LINES = 5
 LONGEST_POINT_MM = 45.0
 NEAR_SOURCE_MM = 30.0
+LEAST_FILLED_WITH_BARS, LARGEST_DETECTOR_MM = 0.85, 750.0
 
 WORDS: dict[Sight, Words] = {
     "empty": Words("an image almost without counts", "几乎没有计数的图像"),
@@ -124,7 +125,8 @@ def sight_of_frame(image: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> Si
     if shows_plates(seen, share) is not None and modulation < 0.05:
         return "edge"
     if shows_bars(share, modulation) is not None:
-        return "bars"
+        # bars lie on the filled field of one detector; a patient is as finely structured, but fills no outline, or is taller
+        return "other" if seen.filled < LEAST_FILLED_WITH_BARS or max(seen.size_mm) > LARGEST_DETECTOR_MM else "bars"
     return "field"
 
 
