@@ -1,0 +1,42 @@
+"""What has been published of a scanner model, to stand beside a result. Never a limit."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from photopeak.procedure import Condition
+from photopeak.words import Words
+
+
+@cache
+def published_models() -> tuple[Mapping[str, Any], ...]:
+    """The rows of published_figures.toml."""
+    text = (resources.files("photopeak.pet") / "published_figures.toml").read_text("utf-8")
+    return tuple(tomllib.loads(text)["model"])
+
+
+def published(model: str | None, wanted: Mapping[str, Words]) -> Iterable[Condition]:
+    """Conditions for the figures `wanted` (key of the table -> label) of the models whose name holds every word of `model`.
+
+    Header names differ from published ones ("Biograph128_mCT 4R Edge"): words of two or more letters are compared without case.
+    """
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", (model or "").lower()) if len(word) > 1]
+    if not words:
+        return
+    for row in published_models():
+        name = re.sub(r"[^a-z0-9]+", " ", str(row["model"]).lower()).split()
+        if not all(any(word == part for part in name) for word in words):
+            continue
+        for key, label in wanted.items():
+            if key in row:
+                value = row[key]
+                shown = " / ".join(f"{one:g}" for one in value) if isinstance(value, list) else f"{value:g}"
+                text = f"{shown} ({row['model']}, {row['standard']})"
+                yield Condition(
+                    label=Words(f"published, no limit: {label.en}", f"文献值（非限值）：{label.zh}"), value=Words(text, text)
+                )
