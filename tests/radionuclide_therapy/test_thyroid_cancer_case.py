@@ -156,3 +156,16 @@ def test_only_a_table_of_records_is_accepted(rows_table):
     assert accepts(rows_table(record())) is None
     assert accepts(rows_table({"tsh": 5})) is not None
     assert len(thyroid_cancer_case(rows_table(record())).figures()) == 3
+
+
+def test_a_table_with_the_chinese_names_of_the_template_is_understood(tmp_path):
+    from photopeak.check import check
+
+    header = "病历号,性别,年龄（岁）,TSH刺激方式,停药开始日期,治疗前TSH（mIU/L）,TSH检测日期,诊断性扫描日期,低碘饮食开始日期,妊娠试验"
+    header += ",计划活度（MBq）,给药活度（MBq）,给药日期,疗程序号,累积活度（MBq）,治疗后扫描日期,出院日期,出院时体内活度（MBq）,出院书面建议"
+    cells = "A,女,41,停药,2026年3月10日,85.2,2026/4/6,2026/4/5,2026/3/20,阴性,3700,3780,2026-04-07,1,3780,2026-04-12,2026-04-10,320,有"
+    path = tmp_path / "记录.csv"
+    path.write_bytes(f"{header}\n{cells}\n".encode("gb18030"))
+    (examined,) = check([path]).examined
+    assert examined.procedure.name == "radionuclide_therapy.thyroid_cancer_case"
+    assert of(examined.result, "record_completeness").value == 100.0
