@@ -155,6 +155,8 @@ def pair(
     `forced`: the person named the procedure, so it is run and may refuse in its own words.
     """
     tasks, idle = [], []
+    evidence = list(evidence)
+    backgrounds = {id(found) for one in evidence if (found := one.facts.get("background")) is not None}
     for one in evidence:
         suitable, reasons = [], []
         for candidate in procedures:
@@ -166,7 +168,7 @@ def pair(
             elif one.kind in candidate.kinds or forced:
                 reasons.append((candidate, no))
         tasks += suitable
-        if not suitable:
+        if not suitable and id(one) not in backgrounds:
             idle.append(_idle(one, reasons))
     return tasks, tuple(idle)
 
