@@ -504,7 +504,9 @@ def chart_of(title: Words, measurements: Sequence[Measurement], *, x: Words | No
         title=title,
         x=Axis(label=x or Words("case", "案例"), low=0.5, high=count + 0.5, ticks=ticks),
         y=Axis(label=quantity.words, unit="" if quantity.unit == "1" else quantity.unit),
-        marks=(Points(x=tuple(float(n) for n in range(1, len(measurements) + 1)), measurements=tuple(measurements)),),
+        marks=(
+            Points(x=tuple(float(n) for n in range(1, len(measurements) + 1)), measurements=tuple(measurements), joined=False),
+        ),
     )
 
 

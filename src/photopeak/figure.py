@@ -90,11 +90,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Measurements against x, each with ±U (k = 2) and its verdict's sign; the limits that judged them become the band."""
+    """Measurements against x, each with ±U (k = 2) and its verdict's sign; the limits that judged them become the band.
+
+    `joined`: a curve through them; False where their order means nothing (cases, hospitals).
+    """
 
     x: tuple[float, ...]
     measurements: tuple[Measurement, ...]
     label: Words = UNNAMED
+    joined: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

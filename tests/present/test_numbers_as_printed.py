@@ -94,3 +94,9 @@ def test_percent_follows_the_number_at_once_in_chinese_and_after_a_space_in_engl
 
 def test_hyphens_become_minus_signs_before_numbers_only():
     assert tidy("x = -149 mm, EX 1-2000, 2026-05-14, --criteria") == "x = −149 mm, EX 1-2000, 2026-05-14, --criteria"
+
+
+def test_a_bound_that_itself_fails_is_printed_as_strict():
+    assert limit(30.0, None, inclusive=False) == "> 30"
+    assert limit(None, 0.5, inclusive=False) == "< 0.5"
+    assert limit(30.0, None) == "≥ 30"

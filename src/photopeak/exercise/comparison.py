@@ -161,6 +161,6 @@ def _chart(key: Key, measurements: tuple[Measurement, ...]) -> Chart:
         title=Words(name, name),
         x=Axis(label=Words("laboratory, in the order of the table", "单位（按表中顺序）"), low=0.5, high=count + 0.5),
         y=Axis(label=measurements[0].quantity.words, unit="%" if measurements[0].unit == "%" else ""),
-        marks=(Points(x=tuple(float(n) for n in range(1, count + 1)), measurements=measurements),),
+        marks=(Points(x=tuple(float(n) for n in range(1, count + 1)), measurements=measurements, joined=False),),
         group="exercise",
     )

@@ -178,7 +178,7 @@ def _inside(y: float, plot: Plot) -> float:
 def _points(points: Points, series: Series, plot: Plot, judged: dict[_Key, list[Verdict]]) -> str:
     ordered = sorted(zip(points.x, points.measurements, strict=True), key=lambda pair: pair[0])
     joined = "L".join(f"{number(plot.x(x))} {number(_inside(plot.y(m.value), plot))}" for x, m in ordered)
-    body = path("M" + joined, series.colour, 1.3, dash=series.dash) if len(ordered) > 1 else ""
+    body = path("M" + joined, series.colour, 1.3, dash=series.dash) if points.joined and len(ordered) > 1 else ""
     for x, m in ordered:
         at_x, at_y = plot.x(x), _inside(plot.y(m.value), plot)
         if m.uncertainty is not None:

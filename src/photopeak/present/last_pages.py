@@ -66,7 +66,7 @@ def _untested(row: Criterion, writer: Writer) -> Row:
         value="",
         expanded="",
         unit=unit_label(row.unit, writer.language),
-        limit=limit(row.lower, row.upper),
+        limit=limit(row.lower, row.upper, row.inclusive),
         provisional=row.provisional and row.has_limit,
         source=writer.sources.number(row),
     )

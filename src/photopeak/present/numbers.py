@@ -160,15 +160,15 @@ def say_result(measurement: Measurement, language: Language) -> str:
     return with_unit(str(write(measurement)), measurement.unit, language)
 
 
-def limit(lower: float | None, upper: float | None) -> str:
-    """ "≤ 5.0", "≥ 38", "0.39 – 0.61", "±10", or an em dash where there is no limit."""
+def limit(lower: float | None, upper: float | None, inclusive: bool = True) -> str:
+    """ "≤ 5.0", "≥ 38" ("< 5.0", "> 38" where the bound itself fails), "0.39 – 0.61", "±10", or an em dash where there is no limit."""
     if lower is None and upper is None:
         return ABSENT
     if upper is None:
         assert lower is not None
-        return f"≥ {bound(lower)}"
+        return f"{'≥' if inclusive else '>'} {bound(lower)}"
     if lower is None:
-        return f"≤ {bound(upper)}"
+        return f"{'≤' if inclusive else '<'} {bound(upper)}"
     if lower == -upper and upper > 0:
         return f"±{bound(upper)}"
     places = max(_decimals(lower), _decimals(upper))

@@ -234,7 +234,7 @@ def _line(verdict: Verdict, writer: Writer) -> str:
     assert row is not None
     assert m is not None
     what = capital(what_of(verdict, writer))
-    bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
+    bounds = with_unit(limit(row.lower, row.upper, row.inclusive), row.unit, writer.language)
     return say("say_row", writer.language, what=what, result=say_result(m, writer.language), limit=bounds)
 
 
@@ -263,7 +263,7 @@ def _missing(verdicts: Sequence[Verdict], writer: Writer) -> list[Crossed]:
     for verdict in verdicts:
         row = verdict.criterion
         if row is not None:
-            bounds = with_unit(limit(row.lower, row.upper), row.unit, writer.language)
+            bounds = with_unit(limit(row.lower, row.upper, row.inclusive), row.unit, writer.language)
             said = " ".join(filter(None, [place(row.place, writer.language, writer.hidden), bounds]))
             lines.setdefault((writer.named(row.quantity), writer.sources.number(row)), []).append(said)
     between = say("semicolon", writer.language)

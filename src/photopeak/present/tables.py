@@ -186,7 +186,7 @@ def once(rows: Iterable[Row]) -> list[Row]:
 def _limit_text(criterion: Criterion | None, unit: str, language: Language) -> str:
     if criterion is None or not criterion.has_limit:
         return ABSENT
-    text = limit(criterion.lower, criterion.upper)
+    text = limit(criterion.lower, criterion.upper, criterion.inclusive)
     return text if criterion.unit == unit else with_unit(text, criterion.unit, language)
 
 

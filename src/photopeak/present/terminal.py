@@ -84,7 +84,7 @@ def _cells(verdict: Verdict, names: Names, hidden: frozenset[str], language: Lan
     identifier = row.quantity if row else ""
     name = m.quantity.words.say(language) if m else names[identifier].say(language) if identifier in names else identifier
     unit = m.unit if m else row.unit if row else "1"
-    bounds = limit(row.lower, row.upper) if row else limit(None, None)
+    bounds = limit(row.lower, row.upper, row.inclusive) if row else limit(None, None)
     source = " · ".join(filter(None, [row.standard, row.clause])) if row else REASONS[verdict.reason].say(language)
     if row is not None and row.has_limit and row.provisional:
         source = f"{say('provisional', language)} · {source}"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from photopeak.cases import Case, Column, Measured, all_measurements, declared, lacking, measure_cases
 from photopeak.evidence import Evidence
-from photopeak.figure import Axis, Chart, Figure, Line
+from photopeak.figure import Axis, Chart, Dots, Figure, Line
 from photopeak.half_life import unknown_nuclide
 from photopeak.measurement import Quantity
 from photopeak.nuclide import nuclide_named
@@ -190,7 +190,7 @@ def _chart(title: Words, minutes: Floats, net: Floats, fit_minutes: Floats, fit:
         x=Axis(label=Words("time", "时间"), unit="min"),
         y=Axis(label=Words("reading", "示值"), unit="MBq", log=True),
         marks=(
-            Line(x=minutes, y=net, label=Words("readings", "示值")),
+            Dots(x=minutes, y=net, label=Words("readings", "示值")),
             Line(x=fit_minutes, y=fit, label=Words("exponential", "指数拟合")),
         ),
         group="decay",

@@ -199,6 +199,6 @@ def _chart(title: Words, shares: tuple[Measurement, ...]) -> Chart:
         title=title,
         x=Axis(label=Words("component, in the order of the table", "组分（按表中顺序）"), low=0.5, high=len(shares) + 0.5),
         y=Axis(label=SHARE.words, unit="%", low=0.0),
-        marks=(Points(x=tuple(float(n) for n in range(1, len(shares) + 1)), measurements=shares),),
+        marks=(Points(x=tuple(float(n) for n in range(1, len(shares) + 1)), measurements=shares, joined=False),),
         group="chromatogram",
     )
