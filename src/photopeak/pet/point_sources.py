@@ -20,7 +20,7 @@ THRESHOLD = 0.15  #: of the hottest voxel
 WIDEST_MM = 30.0  #: a larger hot thing is no point source
 MOST_SOURCES = 24
 NEAR_MM = 25.0
-LEAST_SHARE = 0.35  #: of all activity above a twentieth of the maximum lies near the sources
+LEAST_SHARE = 0.35  #: of all activity above a tenth of the maximum lies near the sources
 REACH_WIDTHS = 4.0  #: half length of a profile, in FWHM
 NEMA_SAMPLING = 3.0  #: pixels per FWHM that the rule asks for
 
@@ -76,7 +76,7 @@ def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
         near[tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, reach))] = True
         rough = tuple(_rough(values, index, axis) * volume.spacing_mm[axis] for axis in range(3))
         sources.append((float(values[index]), PointSource(top=index, rough_mm=rough)))  # type: ignore[arg-type]
-    warm = values > 0.05 * top
+    warm = values > 0.1 * top
     if float(values[warm & near].sum(dtype=np.float64)) < LEAST_SHARE * float(values[warm].sum(dtype=np.float64)):
         return Words("the activity is not in point sources", "活度不在点源内")
     return tuple(source for _, source in sorted(sources, key=lambda pair: -pair[0]))

@@ -7,33 +7,33 @@ are not in line the rotation of the best rigid fit. The CT comes as the companio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import label
 
+from photopeak.ct_markers import (
+    ALIGNMENT_ERROR,
+    LARGEST,
+    REACH_MM,
+    ROTATION,
+    box_round,
+    companion_ct,
+    distance,
+    largest,
+    marker_in_ct,
+    position_mm,
+    rotation,
+)
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Figure, Points
-from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.spect.reconstructed_sources import Source, find_sources
 from photopeak.spect.reconstructed_widths import scaled_fit
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
-
-ALIGNMENT_ERROR = Quantity(name="alignment_error", unit="mm", en="alignment error", zh="配准误差")
-LARGEST = Quantity(name="alignment_error_max", unit="mm", en="largest alignment error", zh="最大配准误差")
-ROTATION = Quantity(name="rotation_error", unit="deg", en="rotation error", zh="旋转误差")
-
-REACH_MM = 30.0
-LEAST_CONTRAST_HU = 80.0
-SIGNIFICANT = 6.0  # standard deviations of the surroundings
-SHORTEST_ARM_MM = 20.0  # sources nearer to one line than this say nothing of a rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +58,10 @@ class CtAlignment(Result):
 def accepts(evidence: Evidence) -> Words | None:
     if not isinstance(evidence.images, Volume):
         return Words("not a reconstructed volume", "不是断层重建图像")
-    if _companion(evidence) is None:
+    if companion_ct(evidence) is None:
         return Words("no CT of the same frame of reference beside it", "没有同一坐标系的 CT 图像")
     found = find_sources(evidence.images)
     return found if isinstance(found, Words) else None
-
-
-def _companion(evidence: Evidence) -> Volume | None:
-    companion = evidence.facts.get("companion")
-    if isinstance(companion, Evidence) and companion.kind == "ct_volume" and isinstance(companion.images, Volume):
-        return companion.images
-    return None
 
 
 @procedure(
@@ -86,7 +79,7 @@ def ct_alignment(evidence: Evidence) -> CtAlignment:
     remarks: list[Remark] = []
     for number, source in enumerate(sources, 1):
         spect = _by_spect(volume, source)
-        marker = None if spect is None else _by_ct(ct, spect[0])
+        marker = None if spect is None else marker_in_ct(ct, spect[0])
         if spect is None or marker is None:
             remarks.append(
                 remark(
@@ -105,8 +98,8 @@ def ct_alignment(evidence: Evidence) -> CtAlignment:
             zh=f"{evidence.name}：{len(sources)} 个源在 CT 中 {REACH_MM:.0f} mm 范围内均无标记；请使用 CT 可见的源，"
             "并在同一次采集中完成。",
         )
-    found = [_distance(number, spect, marker) for number, spect, marker in placed]
-    measurements = [*found, _largest(found), *_rotation(placed)]
+    found = [distance(number, spect, marker) for number, spect, marker in placed]
+    measurements = [*found, largest(found), *rotation(placed)]
     return CtAlignment(
         measurements=tuple(measurements),
         remarks=tuple(remarks),
@@ -117,7 +110,7 @@ def ct_alignment(evidence: Evidence) -> CtAlignment:
 
 
 def _pair(evidence: Evidence) -> tuple[Volume, Volume, tuple[Source, ...]]:
-    volume, ct = evidence.images, _companion(evidence)
+    volume, ct = evidence.images, companion_ct(evidence)
     if not isinstance(volume, Volume) or ct is None:
         raise Refused(
             "no_companion",
@@ -134,26 +127,9 @@ def _pair(evidence: Evidence) -> tuple[Volume, Volume, tuple[Source, ...]]:
     return volume, ct, found
 
 
-def _position_mm(volume: Volume, index: Floats) -> Floats:
-    """Patient coordinates of a voxel index (slice, row, column)."""
-    steps = np.asarray(index) * np.asarray(volume.spacing_mm)
-    return np.asarray(np.asarray(volume.origin_mm) + steps @ np.asarray(volume.directions), dtype=np.float64)
-
-
-def _index(volume: Volume, position_mm: Floats) -> Floats:
-    from_origin = np.asarray(position_mm) - np.asarray(volume.origin_mm)
-    return np.asarray(np.linalg.solve(np.asarray(volume.directions).T, from_origin) / np.asarray(volume.spacing_mm))
-
-
-def _box(volume: Volume, index: Floats, reach_mm: float) -> tuple[slice, ...] | None:
-    low = [max(0, math.ceil(i - reach_mm / mm)) for i, mm in zip(index, volume.spacing_mm)]
-    high = [min(n, math.floor(i + reach_mm / mm) + 1) for i, mm, n in zip(index, volume.spacing_mm, volume.values.shape)]
-    return tuple(slice(a, b) for a, b in zip(low, high)) if all(b - a >= 3 for a, b in zip(low, high)) else None
-
-
 def _by_spect(volume: Volume, source: Source) -> tuple[Floats, Floats] | None:
     """Patient position and standard uncertainty along slice, row and column, mm, from Gaussian fits to the sums of a box."""
-    box = _box(volume, np.array(source.centre), source.reach_mm)
+    box = box_round(volume, np.array(source.centre), source.reach_mm)
     if box is None or source.kind == "line":
         return None
     part = volume.values[box].astype(np.float64)
@@ -165,74 +141,7 @@ def _by_spect(volume: Volume, source: Source) -> tuple[Floats, Floats] | None:
         if fit is None:
             return None
         index[axis], uncertainty[axis] = box[axis].start + fit.centre_mm / mm, fit.centre_uncertainty_mm
-    return _position_mm(volume, index), uncertainty
-
-
-def _by_ct(ct: Volume, near_mm: Floats) -> tuple[Floats, Floats] | None:
-    """Patient position and standard uncertainty of the brightest small thing within reach; None where nothing stands out."""
-    box = _box(ct, _index(ct, near_mm), REACH_MM)
-    if box is None:
-        return None
-    part = ct.values[box].astype(np.float64)
-    level = float(np.median(part))
-    noise = max(1.4826 * float(np.median(np.abs(part - level))), 1e-3)
-    excess = part - level
-    top = float(excess.max())
-    if top < max(LEAST_CONTRAST_HU, SIGNIFICANT * noise):
-        return None
-    labelled: Any = label(excess > max(0.1 * top, 4 * noise), structure=np.ones((3, 3, 3)))
-    marked: npt.NDArray[np.int32] = labelled[0]
-    brightest = np.unravel_index(int(np.argmax(excess)), excess.shape)
-    own = np.asarray(marked == np.asarray(marked)[brightest], dtype=np.bool_)
-    weight = np.where(own, excess, 0.0)
-    total = float(weight.sum())
-    grids = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in part.shape), indexing="ij")
-    centre = np.array([float((weight * grid).sum()) / total for grid in grids])
-    away = [(grid[own] - c) * mm for grid, c, mm in zip(grids, centre, ct.spacing_mm)]
-    # Noise of the voxels, and about a hundredth of a voxel for where the marker is cut off.
-    uncertainty = np.array(
-        [math.hypot(noise * math.sqrt(float((a**2).sum())) / total, 0.012 * mm) for a, mm in zip(away, ct.spacing_mm)]
-    )
-    start = np.array([part_.start for part_ in box])
-    return _position_mm(ct, centre + start), uncertainty
-
-
-def _distance(number: int, spect: tuple[Floats, Floats], marker: tuple[Floats, Floats]) -> Measurement:
-    """Length of the difference; noise only enlarges a small one, and that part is in the uncertainty too."""
-    difference = spect[0] - marker[0]
-    value = float(np.linalg.norm(difference))
-    variance = float((spect[1] ** 2).sum() + (marker[1] ** 2).sum())
-    enlarged = value - math.sqrt(max(0.0, value**2 - variance))
-    return ALIGNMENT_ERROR.of(
-        value,
-        math.hypot(math.sqrt(variance / 3), enlarged),
-        noise_corrected=ALIGNMENT_ERROR.of(value - enlarged, math.sqrt(variance / 3), source=number),
-        source=number,
-    )
-
-
-def _largest(found: list[Measurement]) -> Measurement:
-    worst = max(found, key=lambda m: m.value)
-    return LARGEST.of(worst.value, worst.uncertainty)
-
-
-def _rotation(placed: list[tuple[int, tuple[Floats, Floats], tuple[Floats, Floats]]]) -> Iterable[Measurement]:
-    """Angle of the rotation that best carries the CT places onto the SPECT places."""
-    if len(placed) < 3:
-        return
-    spect, ct = np.array([one[0] for _, one, _ in placed]), np.array([one[0] for _, _, one in placed])
-    spect, ct = spect - spect.mean(axis=0), ct - ct.mean(axis=0)
-    left, sizes, right = np.linalg.svd(ct.T @ spect)
-    arm_mm = math.sqrt(float(sizes[1]) / len(placed))
-    if arm_mm < SHORTEST_ARM_MM:
-        return
-    sign = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(left @ right)))])
-    turned = left @ sign @ right
-    degrees = math.degrees(math.acos(min(1.0, max(-1.0, (float(np.trace(turned)) - 1) / 2))))
-    variance = float(np.mean([(a[1] ** 2).sum() + (b[1] ** 2).sum() for _, a, b in placed])) / 3
-    uncertainty = math.degrees(math.sqrt(variance / len(placed)) / arm_mm)
-    enlarged = degrees - math.sqrt(max(0.0, degrees**2 - 3 * uncertainty**2))
-    yield ROTATION.of(degrees, math.hypot(uncertainty, enlarged), noise_corrected=ROTATION.of(degrees - enlarged, uncertainty))
+    return position_mm(volume, index), uncertainty
 
 
 def _conditions(
