@@ -11,7 +11,8 @@ import pytest
 from hypothesis import settings
 
 from photopeak.evidence import Evidence, EvidenceFile
-from photopeak.table import read_table
+from photopeak.procedure import roll
+from photopeak.table import read_table, table_evidence
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the program
 settings.load_profile("untimed")
@@ -73,3 +74,47 @@ def rows_table():
 def therapy_example(shared):
     """A worked example of the therapy family by its id."""
     return lambda name: json.loads((shared / "examples" / "therapy" / f"{name}.json").read_text("utf-8"))
+
+
+# tables as text, measured by a procedure of the folder's `discipline`
+
+
+@pytest.fixture(scope="module")
+def measured(discipline):
+    """`measured("conjugate_view", "ia,ip ...\\n900,400 ...", option=...)` is the result of that procedure."""
+
+    def run(name, text, **options):
+        evidence = table_evidence(text.encode("utf-8"), EvidenceFile(path=f"{name}.csv", sha256="0"))
+        return roll()[f"{discipline}.{name}"].run(evidence, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def value_of():
+    """The one measurement of that quantity at that place."""
+
+    def find(result, name, **where):
+        (found,) = [
+            m
+            for m in result.measurements
+            if m.quantity.name == name and all(m.where.get(key) == at for key, at in where.items())
+        ]
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def examples(shared):
+    """The cases of a worked example, as (table of one row, expected, tolerance)."""
+
+    def read(name):
+        cases = json.loads((shared / "examples" / "therapy" / f"{name}.json").read_text("utf-8"))["cases"]
+        return [(_row(case["inputs"]), case["expected"], case["tolerance"]) for case in cases]
+
+    return read
+
+
+def _row(inputs):
+    return ",".join(inputs) + "\n" + ",".join(str(value) for value in inputs.values())
