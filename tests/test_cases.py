@@ -122,3 +122,9 @@ def test_a_quotient_that_ends_in_a_unit_is_never_converted(rows_table):
 
     cases, _, _ = cases_of(rows_table({"dose_rate_usv_min": 1}), rate, {})
     assert not cases[0].has("dose_rate_usv_h")
+
+
+def test_a_fact_may_have_another_name_of_the_column(rows_table):
+    evidence = replace(rows_table({"weight_kg": 60}), facts={"a0_mbq": 5.0})
+    (case,), _, _ = cases_of(evidence, added, {})
+    assert case.number("activity_mbq") == 5.0

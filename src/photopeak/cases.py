@@ -370,7 +370,7 @@ def _case(
         source = sources[name]
         value = None if source is None else _from_cells(case, one, source, rows)
         if value is None:
-            value = _from_given(case, one, given.get(name, evidence.facts.get(name)))
+            value = _from_given(case, one, given.get(name, _fact(evidence, one)))
         if value is None:
             continue
         values[name] = value
@@ -412,6 +412,15 @@ def _read(case: Case, one: Input, line: int, text: str, source: _Source) -> Any:
             zh=f"列 {source.column} 中的“{text}”不是数字；请只填数字，单位写在列名中。",
         )
     return value * source.factor
+
+
+def _fact(evidence: Evidence, one: Input) -> Any:
+    """The fact of that name, or of another name of its column, in the unit of the input."""
+    for name, factor in _columns(one).items():
+        value = evidence.facts.get(name)
+        if value is not None and not isinstance(value, Evidence):
+            return value * factor if isinstance(value, (int, float)) and factor != 1 else value
+    return None
 
 
 def _from_given(case: Case, one: Input, value: Any) -> Any:

@@ -69,3 +69,14 @@ def test_impossible_comparisons_are_refused(rows_table, rows, code):
 def test_only_two_scanners_are_accepted(rows_table):
     assert accepts(rows_table({"scanner": "A", "bmd": 1})) is None
     assert accepts(rows_table({"bmd": 1})) is not None
+
+
+def test_a_column_for_each_scanner_says_the_same_as_a_scan_a_row(rows_table):
+    one, other = [1.0, 1.002, 0.998, 1.001, 0.999], [1.01, 1.012, 1.008, 1.011, 1.009]
+    truth = of(cross_calibration(rows_table(*phantom_rows(one, other))), "cross_calibration_difference")
+    for table in (
+        rows_table({"scanner_a": one, "scanner_b": other}),
+        rows_table(*({"scanner_a": a, "scanner_b": b} for a, b in zip(one, other))),
+    ):
+        found = of(cross_calibration(table), "cross_calibration_difference")
+        assert (found.value, found.uncertainty) == (pytest.approx(truth.value), pytest.approx(truth.uncertainty))

@@ -77,3 +77,11 @@ def test_a_day_that_is_none_is_refused_and_other_tables_are_not_accepted(rows_ta
     assert accepts(rows_table(*REGISTER)) is None
     assert accepts(rows_table({"patient": "a"})) is not None
     assert len(follow_up(rows_table(*REGISTER)).figures()) == 4
+
+
+def test_two_densities_and_an_lsc_alone_are_enough_for_the_change(rows_table):
+    table = rows_table({"bmd1": 0.850, "bmd2": 0.815, "lsc": 0.03}, {"bmd1": 0.850, "bmd2": 0.830, "lsc": 0.03})
+    found = [one for one in follow_up(table).measurements if one.quantity.name == "change_to_lsc"]
+    truth = [("yes", 35 / 30), ("no", 20 / 30)]
+    assert [(one.where["significant"], pytest.approx(one.value)) for one in found] == truth
+    assert accepts(table) is None

@@ -82,3 +82,9 @@ def test_only_a_density_with_its_reference_is_accepted(rows_table):
     assert accepts(rows_table(row)) is None
     assert accepts(rows_table({"bmd": 0.8})) is not None
     assert len(t_score(rows_table(row)).figures()) == 2
+
+
+def test_z_needs_no_young_adults(rows_table):
+    result = t_score(rows_table({"bmd": 0.7, "age_mean": 0.8, "age_sd": 0.1}))
+    assert [one.quantity.name for one in result.measurements] == ["z_score"]
+    assert result.measurements[0].value == pytest.approx(-1.0)

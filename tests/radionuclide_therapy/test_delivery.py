@@ -81,3 +81,15 @@ def test_only_a_record_of_a_delivery_is_accepted(rows_table):
     assert accepts(rows_table(ASSAY)) is None
     assert accepts(rows_table({"prescribed_mbq": 1})) is not None
     assert len(delivery(rows_table(ASSAY)).figures()) == 1
+
+
+def test_hours_from_assay_to_administration_do_as_well_as_times(rows_table):
+    row = {"nuclide": "I-131", "prescribed_mbq": 3700, "assay_mbq": 4000, "delay_h": 24}
+    truth = 4000 * 0.5 ** (24 / (8.0207 * 24))
+    assert of(delivery(rows_table(row)), "administered_activity").value == pytest.approx(truth)
+
+
+def test_a_nuclide_that_does_not_exist_is_refused_even_where_nothing_decays(rows_table):
+    with pytest.raises(Refused) as refused:
+        delivery(rows_table({"prescribed_mbq": 100, "administered_mbq": 100, "nuclide": "Xx-12"}))
+    assert refused.value.code == "unknown_nuclide"

@@ -100,3 +100,8 @@ def test_only_a_discharge_is_accepted_and_its_course_is_drawn(rows_table):
     assert accepts(rows_table(row)) is None
     assert accepts(rows_table({"A0_MBq": 3700})) is not None
     assert len(discharge(rows_table(row)).figures()) == 1
+
+
+def test_the_time_by_dose_rate_follows_the_same_half_life(rows_table):
+    found = of(discharge(rows_table({"rate0_uSv_h": 100, "Teff_h": 15.6, "limit_uSv_h": 25})), "time_to_discharge_limit")
+    assert (found.value, found.where["leg"]) == (pytest.approx(31.2), "dose rate")

@@ -78,3 +78,9 @@ def test_only_a_generator_is_accepted_and_its_growth_is_drawn(rows_table):
     assert accepts(rows_table(row)) is None
     assert accepts(rows_table({"eluted_mbq": 4})) is not None
     assert len(generator(rows_table(row)).figures()) == 2
+
+
+def test_the_time_of_most_needs_no_activity(rows_table):
+    result = generator(rows_table({"parent": "Mo-99"}))
+    assert [one.quantity.name for one in result.measurements] == ["time_of_most"]
+    assert result.measurements[0].value == pytest.approx(22.86, abs=0.005)

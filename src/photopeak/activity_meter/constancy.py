@@ -20,6 +20,7 @@ from photopeak.half_life import DATA_WORDS, decay_of
 from photopeak.measurement import Measurement, Quantity
 from photopeak.nuclide import NuclearData, seconds_between
 from photopeak.procedure import Remark, Result, procedure, remark
+from photopeak.table import Table
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +29,7 @@ CONSTANCY = Quantity(name="constancy", unit="%", en="constancy", zh="稳定性�
 LARGEST = Quantity(name="constancy_largest", unit="%", en="largest deviation from the baseline", zh="与基线的最大偏差")
 DRIFT = Quantity(name="drift", unit="%/a", en="drift per year", zh="年漂移", judged=False)
 DAY_S = 86400.0
+BASELINE = {"baseline_at", "reference_at", "baseline_activity_mbq", "baseline_mbq", "reference_activity_mbq"}
 LEAST_FOR_NOISE = 5
 LEAST_FOR_DRIFT = 10
 
@@ -43,6 +45,9 @@ class Constancy(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
+    table = evidence.images
+    if isinstance(table, Table) and not BASELINE & set(table.columns):
+        return Words("no baseline is named", "未给出基线")
     return lacking(evidence, constancy, ("baseline_activity_mbq", "baseline_at", "measured_at", "readings_mbq"))
 
 
@@ -61,13 +66,13 @@ def constancy(
     baseline_activity_mbq: Annotated[
         float | None,
         Words("baseline reading, MBq", "基线示值，MBq"),
-        Column(aliases=("reference_activity_mbq",), above=0),
+        Column(aliases=("reference_activity_mbq", "baseline_mbq", "a0_mbq"), above=0),
     ] = None,
     baseline_at: Annotated[
-        str | None, Words("date of the baseline", "基线日期"), Column(kind="time", aliases=("reference_at",))
+        str | None, Words("date of the baseline", "基线日期"), Column(kind="time", aliases=("reference_at", "ref"))
     ] = None,
     measured_at: Annotated[
-        str | None, Words("dates of the readings", "测量日期"), Column(kind="times", aliases=("date",))
+        str | None, Words("dates of the readings", "测量日期"), Column(kind="times", aliases=("date", "meas"))
     ] = None,
     readings_mbq: Annotated[
         str | None, Words("readings, MBq", "示值，MBq"), Column(kind="numbers", aliases=("reading_mbq",), above=0)

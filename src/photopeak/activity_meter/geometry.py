@@ -54,9 +54,13 @@ def geometry(
     evidence: Evidence,
     *,
     readings_mbq: Annotated[
-        str | None, Words("readings, MBq", "示值，MBq"), Column(kind="numbers", aliases=("reading_mbq",), above=0)
+        str | None,
+        Words("readings, MBq", "示值，MBq"),
+        Column(kind="numbers", aliases=("reading_mbq", "readings", "reading"), above=0),
     ] = None,
-    volume_ml: Annotated[str | None, Words("volumes, mL", "体积，mL"), Column(kind="numbers", above=0)] = None,
+    volume_ml: Annotated[
+        str | None, Words("volumes, mL", "体积，mL"), Column(kind="numbers", aliases=("volumes_ml",), above=0)
+    ] = None,
     position: Annotated[
         str | None, Words("positions or containers", "位置或容器"), Column(kind="texts", aliases=("container",))
     ] = None,

@@ -71,7 +71,9 @@ def reproducibility(
     evidence: Evidence,
     *,
     readings_mbq: Annotated[
-        str | None, Words("readings, MBq", "示值，MBq"), Column(kind="numbers", aliases=("reading_mbq",), above=0)
+        str | None,
+        Words("readings, MBq", "示值，MBq"),
+        Column(kind="numbers", aliases=("reading_mbq", "readings", "reading"), above=0),
     ] = None,
 ) -> Reproducibility:
     """Largest deviation from the mean and relative standard deviation of at least 3 readings (10 are usual)."""

@@ -30,6 +30,7 @@ AGREEMENT = Quantity(name="limit_of_agreement", unit="g/cm2", en="limit of agree
 SLOPE = Quantity(name="conversion_slope", unit="1", en="slope of the conversion", zh="换算斜率", judged=False)
 OFFSET = Quantity(name="conversion_offset", unit="g/cm2", en="offset of the conversion", zh="换算截距", judged=False)
 LEAST_SCANS = 5
+PAIRS = (("scanner_a", "scanner_b"), ("first", "second"), ("old", "new"), ("a", "b"), ("bmd_a", "bmd_b"))
 USUAL_SCANS = 10
 AGREEMENT_95 = 1.96
 
@@ -50,7 +51,9 @@ def accepts(evidence: Evidence) -> Words | None:
     table = evidence.images
     if not isinstance(table, Table):
         return Words("not a table", "不是表格")
-    return None if table.has("scanner", "bmd") else Words("the columns scanner, bmd are missing", "缺少列 scanner、bmd")
+    if table.has("scanner", "bmd") or _pair_of(table) is not None:
+        return None
+    return Words("the columns scanner, bmd are missing", "缺少列 scanner、bmd")
 
 
 @procedure(
@@ -67,6 +70,7 @@ def cross_calibration(evidence: Evidence) -> CrossCalibration:
     if not isinstance(table, Table) or accepts(evidence) is not None:
         no = accepts(evidence) or Words("", "")
         raise Refused("missing_columns", en=f"{evidence.name}: {no.en}", zh=f"{evidence.name}：{no.zh}。")
+    table = _long(table)
     by_scanner = _by_scanner(evidence, table)
     if len(by_scanner) != 2:
         raise Refused(
@@ -76,6 +80,27 @@ def cross_calibration(evidence: Evidence) -> CrossCalibration:
         )
     first, second = by_scanner
     return _in_vivo(evidence, by_scanner) if table.has("patient") else _phantom(evidence, (first, second), by_scanner)
+
+
+def _pair_of(table: Table) -> tuple[str, str] | None:
+    """The two columns of a table that has one for each scanner."""
+    return next((pair for pair in PAIRS if table.has(*pair)), None)
+
+
+def _long(table: Table) -> Table:
+    """One scan a row, from a table with a column for each scanner (a cell may hold several scans)."""
+    pair = _pair_of(table)
+    if pair is None or table.has("scanner"):
+        return table
+    rows, lines = [], []
+    for line, row in zip(table.lines, table.rows):
+        for name in pair:
+            for cell in row.get(name, "").strip("[] ").replace(",", ";").split(";"):
+                if cell.strip():
+                    rows.append({"scanner": name, "bmd": cell, "patient": row.get("patient", "")})
+                    lines.append(line)
+    columns = ("scanner", "bmd", "patient") if table.has("patient") else ("scanner", "bmd")
+    return Table(columns=columns, rows=tuple(rows), lines=tuple(lines))
 
 
 def _by_scanner(evidence: Evidence, table: Table) -> dict[str, list[tuple[str, float]]]:

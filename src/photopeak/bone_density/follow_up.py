@@ -43,7 +43,9 @@ class FollowUp(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
-    return lacking(evidence, follow_up, ("patient", "referred_at"))
+    return lacking(
+        evidence, follow_up, ("patient", "referred_at"), ("bmd_g_per_cm2", "previous_bmd_g_per_cm2", "lsc_g_per_cm2")
+    )
 
 
 @procedure(
@@ -70,9 +72,13 @@ def follow_up(
     ] = None,
     followed_at: Annotated[str | None, Words("date of the follow-up examination", "复查日期"), Column(kind="time")] = None,
     closed_at: Annotated[str | None, Words("date of closure", "结案日期"), Column(kind="time")] = None,
-    bmd_g_per_cm2: Annotated[float | None, Words("density, g/cm²", "骨密度，g/cm²"), Column(aliases=("bmd",), above=0)] = None,
+    bmd_g_per_cm2: Annotated[
+        float | None, Words("density, g/cm²", "骨密度，g/cm²"), Column(aliases=("bmd", "bmd2", "bmd_2"), above=0)
+    ] = None,
     previous_bmd_g_per_cm2: Annotated[
-        float | None, Words("previous density, g/cm²", "既往骨密度，g/cm²"), Column(aliases=("previous_bmd",), above=0)
+        float | None,
+        Words("previous density, g/cm²", "既往骨密度，g/cm²"),
+        Column(aliases=("previous_bmd", "bmd1", "bmd_1", "baseline_bmd"), above=0),
     ] = None,
     lsc_g_per_cm2: Annotated[
         float | None,
@@ -97,7 +103,7 @@ def follow_up(
         )
     done, remarks = measure_cases(evidence, follow_up, declared(locals()), _own)
     cases = [case for case, _ in done]
-    today = day or max(date for case in cases for date in _dates(case))
+    today = day or max((date for case in cases for date in _dates(case)), default=datetime.datetime.min)
     late = [(case, days) for case in cases if (days := _days_overdue(case, today)) is not None and days > 0]
     overdue = tuple(OVERDUE.of(days, **_where(case)) for case, days in late)
     return FollowUp(
@@ -107,10 +113,11 @@ def follow_up(
 
 
 def _own(case: Case) -> Measured:
-    case.text("patient")
-    case.time("referred_at")
+    if not case.has("bmd_g_per_cm2", "previous_bmd_g_per_cm2"):
+        case.text("patient")
+        case.time("referred_at")
     measurements: list[Measurement] = []
-    if case.has("examined_at"):
+    if case.has("referred_at", "examined_at"):
         wait = seconds_between(case.time("referred_at"), case.time("examined_at")) / DAY_S
         if wait < 0:
             raise _backwards(case, "referred_at", "examined_at")
@@ -123,8 +130,12 @@ def _own(case: Case) -> Measured:
     return Measured(measurements=tuple(measurements), remarks=_frax(case))
 
 
+def _name(case: Case) -> str:
+    return str(case.get("patient") or case.label or "-")
+
+
 def _where(case: Case) -> dict[str, Any]:
-    return {"patient": case.text("patient")}
+    return {"patient": case.text("patient")} if case.has("patient") else case.where()
 
 
 def _change(case: Case) -> list[Measurement]:
@@ -134,13 +145,16 @@ def _change(case: Case) -> list[Measurement]:
         return [CHANGE.of(change, None, **_where(case))]
     lsc = case.number("lsc_g_per_cm2")
     u = math.sqrt(2) * lsc / float(reference_values()["least_significant_change"]["factor"])
-    return [CHANGE.of(change, u, **_where(case)), TO_LSC.of(abs(change) / lsc, u / lsc, **_where(case))]
+    return [
+        CHANGE.of(change, u, **_where(case)),
+        TO_LSC.of(abs(change) / lsc, u / lsc, **_where(case), significant="yes" if round(abs(change) / lsc, 9) >= 1 else "no"),
+    ]
 
 
 def _frax(case: Case) -> tuple[Remark, ...]:
     if not case.has("frax_percent") or case.has("frax_version"):
         return ()
-    name = case.text("patient")
+    name = _name(case)
     return (
         remark(
             "frax_without_version",
@@ -184,7 +198,7 @@ def _overdue_told(late: Sequence[tuple[Case, float]], today: datetime.datetime) 
     if not late:
         return ()
     ordered = sorted(late, key=lambda one: -one[1])
-    names = ", ".join(f"{case.text('patient')} ({days:.0f} d)" for case, days in ordered[:NAMED])
+    names = ", ".join(f"{_name(case)} ({days:.0f} d)" for case, days in ordered[:NAMED])
     more = len(ordered) - NAMED
     rest = Words(f" and {more} more", f" 等共 {len(ordered)} 人") if more > 0 else Words("", "")
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from photopeak.bone_density.reference_values import population, reference_values
 from photopeak.cases import Case, Column, Measured, all_measurements, charts_of, declared, lacking, measure_cases
@@ -27,6 +27,9 @@ CLASSES = {
     "low bone mass": Words("low bone mass", "低骨量"),
     "osteoporosis": Words("osteoporosis", "骨质疏松"),
 }
+OF_AGE = ("bmd_g_per_cm2", "age_mean_g_per_cm2", "age_sd_g_per_cm2")
+POPULATION = Words("reference population", "参考人群")
+GIVEN = Condition(label=POPULATION, value=Words("given with the case", "随数据给出"))
 LAST_DIGIT = 0.1  # a T-score is reported to one decimal
 
 
@@ -37,7 +40,9 @@ class TScore(Result):
 
 
 def accepts(evidence: Evidence) -> Words | None:
-    return lacking(evidence, t_score, ("reference_mean_g_per_cm2", "reference_sd_g_per_cm2"), ("bmd_g_per_cm2", "reference"))
+    return lacking(
+        evidence, t_score, ("reference_mean_g_per_cm2", "reference_sd_g_per_cm2"), ("bmd_g_per_cm2", "reference"), OF_AGE
+    )
 
 
 @procedure(
@@ -90,6 +95,9 @@ def t_score(
 
 
 def _one(case: Case) -> Measured:
+    if not case.has("reference") and not case.has("reference_mean_g_per_cm2") and case.has(*OF_AGE):
+        z = _z(case, case.where(sex=case.get("sex"), region=case.get("region")))
+        return Measured(measurements=tuple(z), detail=GIVEN)
     mean, sd, source, remarks = _reference(case)
     who = reference_values()["who"]
     where = case.where(sex=case.get("sex"), region=case.get("region"))
@@ -102,13 +110,17 @@ def _one(case: Case) -> Measured:
         if case.has("reported_t"):
             rounding = LAST_DIGIT / math.sqrt(12)
             measurements.append(DIFFERENCE.of(case.number("reported_t") - value, math.hypot(u or 0.0, rounding), **where))
-    if case.has("bmd_g_per_cm2", "age_mean_g_per_cm2", "age_sd_g_per_cm2"):
-        names = ("age_mean_g_per_cm2", "age_sd_g_per_cm2")
-        z, u_z = _score(case, case.number(names[0]), case.number(names[1]), names)
-        below = "yes" if z <= who["z_below_expected_to"] else "no"
-        measurements.append(Z.of(z, u_z, **where, below_expected_for_age=below))
+    if case.has(*OF_AGE):
+        measurements += _z(case, where)
     measurements += [AT.of(mean + t * sd, **where, t=t) for t in (who["osteoporosis_to"], who["normal_from"])]
     return Measured(measurements=tuple(measurements), remarks=tuple(remarks), detail=source)
+
+
+def _z(case: Case, where: dict[str, Any]) -> list[Measurement]:
+    names = ("age_mean_g_per_cm2", "age_sd_g_per_cm2")
+    z, u = _score(case, case.number(names[0]), case.number(names[1]), names)
+    below = "yes" if round(z, 9) <= reference_values()["who"]["z_below_expected_to"] else "no"
+    return [Z.of(z, u, **where, below_expected_for_age=below)]
 
 
 def _score(case: Case, mean: float, sd: float, names: tuple[str, str]) -> tuple[float, float | None]:
@@ -123,10 +135,9 @@ def _score(case: Case, mean: float, sd: float, names: tuple[str, str]) -> tuple[
 
 def _reference(case: Case) -> tuple[float, float, Condition, list[Remark]]:
     """Mean and SD of young adults, their source, and what a reader must know of it."""
-    label = Words("reference population", "参考人群")
     if not case.has("reference"):
         mean, sd = case.number("reference_mean_g_per_cm2"), case.number("reference_sd_g_per_cm2")
-        return mean, sd, Condition(label=label, value=Words("given with the case", "随数据给出")), []
+        return mean, sd, GIVEN, []
     row = population(case.text("reference"))
     if row is None:
         known = ", ".join(one["id"] for one in reference_values()["reference"])
@@ -150,7 +161,7 @@ def _reference(case: Case) -> tuple[float, float, Condition, list[Remark]]:
     value = Words(
         f"{row['population']}, {row['region']}; {row['source']}", f"{row['population']}，{row['region']}；{row['source']}"
     )
-    return float(row["mean"]), float(row["sd"]), Condition(label=label, value=value), [told]
+    return float(row["mean"]), float(row["sd"]), Condition(label=POPULATION, value=value), [told]
 
 
 def _class(t: float) -> str:

@@ -94,6 +94,8 @@ KEYS: dict[str, Words] = {
     "width_percent": Words("width / %", "宽度 / %"),
     "date": Words("date", "日期"),
     "volume_ml": Words("volume / mL", "体积 / mL"),
+    "significant": Words("significant", "有意义"),
+    "limit_usv_h": Words("limit / µSv/h", "限值 / µSv/h"),
     "patient": Words("patient", "受检者"),
     "quantity": Words("question", "考核项目"),
     "place": Words("place", "位置"),
@@ -149,6 +151,7 @@ _PATTERNS: dict[str, Words] = {
     "threshold": Words("threshold {}", "阈值 {}"),
     "width_percent": Words("± {} %", "± {}%"),
     "volume_ml": Words("{} mL", "{} mL"),
+    "limit_usv_h": Words("limit {} µSv/h", "限值 {} µSv/h"),
     "patient": Words("patient {}", "受检者 {}"),
 }
 
@@ -262,6 +265,8 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("who_class", "osteoporosis"): Words("osteoporosis", "骨质疏松"),
     ("diffuse_lung", "yes"): Words("with diffuse lung metastases", "有弥漫性肺转移"),
     ("diffuse_lung", "no"): Words("without diffuse lung metastases", "无弥漫性肺转移"),
+    ("significant", "yes"): Words("significant change", "变化有意义"),
+    ("significant", "no"): Words("no significant change", "变化无意义"),
     ("below_expected_for_age", "yes"): Words("below expected for age", "低于同龄预期"),
     ("below_expected_for_age", "no"): Words("not below expected for age", "不低于同龄预期"),
 }

@@ -12,9 +12,9 @@ from typing import Annotated
 from photopeak.cases import Case, Column, Measured, all_measurements, charts_of, declared, lacking, measure_cases
 from photopeak.evidence import Evidence
 from photopeak.figure import Figure
-from photopeak.half_life import DATA_WORDS, decay_of, seconds_after
+from photopeak.half_life import DATA_WORDS, decay_of, seconds_after, unknown_nuclide
 from photopeak.measurement import Quantity
-from photopeak.nuclide import NuclearData, seconds_between
+from photopeak.nuclide import NuclearData, nuclide_named, seconds_between
 from photopeak.procedure import Condition, Result, procedure
 from photopeak.table import Table
 from photopeak.words import Words
@@ -23,6 +23,7 @@ DEVIATION = Quantity(
     name="administered_activity_deviation", unit="%", en="administered against prescribed activity", zh="给药活度与处方活度偏差"
 )
 ADMINISTERED = Quantity(name="administered_activity", unit="MBq", en="administered activity", zh="实际给药活度", judged=False)
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,16 @@ def delivery(
     assayed_mbq: Annotated[
         float | None,
         Words("activity at the assay, MBq", "测量时活度，MBq"),
-        Column(aliases=("activity_mbq", "dispensed_mbq", "measured_mbq"), above=0),
+        Column(aliases=("activity_mbq", "dispensed_mbq", "measured_mbq", "assay_mbq"), above=0),
     ] = None,
     assayed_at: Annotated[str | None, Words("time of the assay", "测量时间"), Column(kind="time")] = None,
     administered_at: Annotated[
         str | None, Words("time of administration", "给药时间"), Column(kind="time", aliases=("given_at",))
+    ] = None,
+    delay_h: Annotated[
+        float | None,
+        Words("hours from assay to administration (where no times are given)", "测量至给药小时数（未给出时刻时）"),
+        Column(aliases=("hours", "dt_h", "t_h"), least=0),
     ] = None,
     residual_mbq: Annotated[float | None, Words("residual activity, MBq", "残留活度，MBq"), Column(least=0)] = None,
     residual_at: Annotated[str | None, Words("time of the residual's assay", "残留活度测量时间"), Column(kind="time")] = None,
@@ -86,6 +92,8 @@ def delivery(
 
 
 def _one(case: Case, data: NuclearData) -> Measured:
+    if case.has("nuclide") and nuclide_named(case.text("nuclide"), data) is None:
+        raise unknown_nuclide(case, case.text("nuclide"), data)
     given, names, condition = _administered(case, data)
 
     def deviation(prescribed_mbq: float, **inputs: float) -> float:
@@ -121,6 +129,11 @@ def _administered(case: Case, data: NuclearData) -> tuple[Callable[..., float], 
             if apart < 0:
                 seconds_after(case, "administered_at", "residual_at")
             residual_share = decay.nuclide.share_left(-apart)
+
+    elif case.has("delay_h"):
+        decay = decay_of(case, data, half_life="half_life_h")
+        condition = decay.condition()
+        share = decay.nuclide.share_left(case.number("delay_h") * HOUR_S)
 
     def given(assayed_mbq: float, residual_mbq: float = 0.0) -> float:
         return assayed_mbq * share - residual_mbq * residual_share

@@ -28,8 +28,8 @@ Floats = npt.NDArray[np.float64]
 TIME = Quantity(
     name="time_to_discharge_limit",
     unit="h",
-    en="time until the body activity reaches the limit",
-    zh="体内活度降至限值所需时间",
+    en="time until the discharge limit is reached",
+    zh="降至出院限值所需时间",
     judged=False,
 )
 RATIO = Quantity(
@@ -60,6 +60,7 @@ def accepts(evidence: Evidence) -> Words | None:
         evidence,
         discharge,
         ("administered_mbq", "effective_half_life_h"),
+        ("dose_rate_usv_h", "effective_half_life_h"),
         ("discharge_activity_mbq",),
         ("discharge_dose_rate_usv_h",),
         ("dose_rate_usv_h", "contact"),
@@ -100,7 +101,7 @@ def discharge(
     dose_rate_usv_h: Annotated[
         float | None,
         Words("dose rate at 1 m when the contacts begin, µSv/h", "接触开始时 1 m 处剂量率，µSv/h"),
-        Column(aliases=("initial_dose_rate_usv_h",), above=0),
+        Column(aliases=("initial_dose_rate_usv_h", "rate0_usv_h", "dose_rate0_usv_h"), above=0),
     ] = None,
     contact: Annotated[str | None, Words("contacts", "接触人群"), Column(kind="texts")] = None,
     contact_h_per_day: Annotated[
@@ -156,6 +157,8 @@ def _one(case: Case) -> Measured:
         value, u = case.linear(until, "administered_mbq", "effective_half_life_h")
         measurements.append(TIME.of(value, u, **case.where(limit_mbq=limit)))
         course = _course(case, value, limit)
+    if case.has("dose_rate_usv_h", "effective_half_life_h") and not case.has("contact"):
+        measurements.append(_until_dose_rate(case))
     ratio = discharge_ratio(case)
     measurements += [ratio] if ratio is not None else []
     if case.has("contact"):
@@ -163,6 +166,18 @@ def _one(case: Case) -> Measured:
     if not measurements:
         case.number("administered_mbq")  # says what is missing
     return Measured(measurements=tuple(measurements), detail=course)
+
+
+def _until_dose_rate(case: Case) -> Measurement:
+    """Time until the dose rate at 1 m falls to its limit, with the effective half-life."""
+    limit = _limit(case, "dose rate")
+
+    def until(dose_rate_usv_h: float, effective_half_life_h: float) -> float:
+        return effective_half_life_h * max(math.log2(dose_rate_usv_h / limit), 0.0)
+
+    return TIME.of(
+        *case.linear(until, "dose_rate_usv_h", "effective_half_life_h"), **case.where(leg="dose rate", limit_usv_h=limit)
+    )
 
 
 def _course(case: Case, until: float, limit: float) -> tuple[Words, Floats, Floats, float]:

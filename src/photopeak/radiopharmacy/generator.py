@@ -104,12 +104,16 @@ def generator(
         measurements=all_measurements(done),
         remarks=remarks,
         conditions=tuple(dict.fromkeys(one for _, found in done for one in found.detail[0])),
-        courses=tuple(found.detail[1] for _, found in done),
+        courses=tuple(found.detail[1] for _, found in done if found.detail[1] is not None),
     )
 
 
 def _one(case: Case, data: NuclearData) -> Measured:
     column, mother, daughter = _chain(case, data)
+    conditions = tuple(Decay(nuclide=one).condition() for one in (mother, daughter))
+    most = MOST.of(time_of_most(mother, daughter) / HOUR_S, **case.where(nuclide=daughter.name))
+    if not case.has(column) and not case.has("eluted_mbq"):
+        return Measured(measurements=(most,), detail=(conditions, None))
     elapsed = seconds_after(case, "previous_elution_at", "eluted_at") if case.has("eluted_at") else None
     elapsed = case.number("since_elution_h") * HOUR_S if elapsed is None else elapsed
     before = 0.0
@@ -135,7 +139,7 @@ def _one(case: Case, data: NuclearData) -> Measured:
     measurements = [
         AVAILABLE.of(*case.linear(available_of, column), **case.where(nuclide=daughter.name)),
         PARENT.of(at_previous(case.number(column)) * mother.share_left(elapsed), **case.where(nuclide=mother.name)),
-        MOST.of(time_of_most(mother, daughter) / HOUR_S, **case.where(nuclide=daughter.name)),
+        most,
     ]
     if case.has("eluted_mbq"):
         if elapsed <= 0:
@@ -150,7 +154,6 @@ def _one(case: Case, data: NuclearData) -> Measured:
     if case.label:
         title = Words(f"{title.en}: {case.label}", f"{title.zh}：{case.label}")
     course = np.array([available(case.number(column), float(one) * HOUR_S) for one in hours])
-    conditions = tuple(Decay(nuclide=one).condition() for one in (mother, daughter))
     return Measured(measurements=tuple(measurements), detail=(conditions, (title, hours, course)))
 
 
