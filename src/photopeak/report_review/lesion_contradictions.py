@@ -18,7 +18,19 @@ SIDE_WORDS = {LEFT: ("left", "左"), RIGHT: ("right", "右")}
 
 def _concluded(material: Material) -> list[Frame]:
     """What the impression affirms of organs, advice left out."""
-    return [one for one in material.frames if one.part in CONCLUDING and not one.advised and not one.family_history]
+    return [
+        one
+        for one in material.frames
+        if one.part in CONCLUDING
+        and not one.advised
+        and not one.family_history
+        and not HYPOTHETICAL.search(material.report.plain[one.words.start : one.words.end])
+    ]
+
+
+HYPOTHETICAL = re.compile(
+    r"敏感[性度]|灵敏度|局限性|受限|有限|漏[诊检]|检出|分辨|无法显示|sensitivity|resolution|cannot be excluded", re.I
+)  # what the examination could have missed is not what it found
 
 
 def _described(material: Material) -> list[Frame]:

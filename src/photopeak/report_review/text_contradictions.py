@@ -187,6 +187,7 @@ def prior_number(material: Material, elements: Elements, setting: Setting) -> It
 
 
 NAME_IN = re.compile(r"[\u4e00-\u9fff·]{2,4}$|[A-Z][A-Za-z.]+(?: [A-Z][A-Za-z.]+)*$")
+DEGREES = re.compile(r"[ ,]+(?:MD|M\.D\.?|PhD|MBBS|FRCR|Consultant|DO)\b\.?", re.I)
 NO_NAME = re.compile(r"医师|医生|审核|报告|签名|日期|上级|主任|复核|诊断")
 
 
@@ -197,7 +198,7 @@ def one_signature(material: Material, elements: Elements, setting: Setting) -> I
     if not author or not reviewer or not author.evidence or not reviewer.evidence:
         return
     quotes = author.evidence[0], reviewer.evidence[0]
-    names = [NAME_IN.search(material.report.plain[q.start : q.end]) for q in quotes]
+    names = [NAME_IN.search(DEGREES.sub("", material.report.plain[q.start : q.end]).strip()) for q in quotes]
     first, second = (name.group() if name and not NO_NAME.search(name.group()) else "" for name in names)
     if first and first == second and quotes[0].start != quotes[1].start:
         yield defect(
