@@ -21,9 +21,11 @@ from photopeak.check import Checked, Progress, check
 from photopeak.criterion import STAGES, CriteriaError, Criterion, load_criteria, shipped_criteria
 from photopeak.facts import Facts, FactsError, load_facts
 from photopeak.procedure import Option, Procedure, roll
+from photopeak.report_review.commands import reports_app
 from photopeak.words import Language, Words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(reports_app, name="reports")
 console = Console(stderr=True, highlight=False)
 
 TAKES_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -219,6 +219,11 @@ def as_document(result: Audit) -> dict[str, Any]:
     }
 
 
+def report_as_data(report: ReportAudit) -> dict[str, Any]:
+    """One report's verdicts as plain data, as the document and the lines of a run hold them."""
+    return _as_data(report.report_type, report.elements, report.defects)
+
+
 def _as_data(report_type: str, elements: Iterable[Element], defects: Iterable[Defect]) -> dict[str, Any]:
     return {
         "report_type": report_type,

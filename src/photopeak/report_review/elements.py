@@ -135,6 +135,12 @@ def _pack(name: str) -> tuple[Mapping[str, Any], str]:
 
 
 @cache
+def packs_fingerprint() -> str:
+    """One fingerprint of all packs, to tell a run with other rules."""
+    return hashlib.sha256("".join(_pack(name)[1] for name in PACKS).encode()).hexdigest()[:12]
+
+
+@cache
 def grammar() -> Mapping[str, str]:
     return dict(_pack("common")[0]["grammar"])
 

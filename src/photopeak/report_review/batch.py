@@ -1,0 +1,132 @@
+"""Many reports, one after the other: a line of JSON each, with progress, resumable, in memory that does not grow.
+
+A line holds no name and no text beyond the quoted words of its verdicts. A run that was stopped goes on where it was: what stands in the
+file is known by the hash of the report's text and of the rules, and is not read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from photopeak.report_review.audit import ReportAudit, audited, report_as_data
+from photopeak.report_review.contradictions import RULES_VERSION, Setting
+from photopeak.report_review.elements import packs_fingerprint
+from photopeak.report_review.mapping import columns_of, documents
+from photopeak.report_review.score import completeness, score
+from photopeak.table import names_a_table, read_table
+from photopeak.text import TextDocument, TextError, names_a_text, read_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One report to audit: the name a person knows it by (file, and row of a table), and its text."""
+
+    name: str
+    document: TextDocument
+
+
+def entries(paths: Iterable[Path], columns: dict[str, str] | None = None) -> Iterator[Entry | tuple[str, str]]:
+    """Every report under `paths`, or (name, why not) for a file that cannot be read. `columns` as of a mapping file."""
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and not file.name.startswith(".") and file.name != "truth.json":
+                yield from _of_file(file, columns)
+
+
+def _of_file(file: Path, columns: dict[str, str] | None) -> Iterator[Entry | tuple[str, str]]:
+    try:
+        if names_a_table(file.name):
+            table = read_table(file.read_bytes(), file.name)
+            for line, document in documents(table, columns_of(table, columns)):
+                yield Entry(name=f"{file.name}#{line}", document=document)
+        elif names_a_text(file.name):
+            yield Entry(name=file.name, document=read_text(file.read_bytes(), file.name))
+    except TextError as error:
+        yield file.name, error.words.zh
+    except Exception as error:  # a damaged file must not end a run over thousands
+        yield file.name, f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a run went: audited now, known from before, unreadable."""
+
+    audited: int
+    known: int
+    unread: tuple[tuple[str, str], ...]
+
+
+def audit_many(
+    found: Iterable[Entry | tuple[str, str]], out: Path, *, weights: dict[str, float] | None = None,
+    setting: Setting | None = None, progress: Callable[[int], None] | None = None,
+) -> Done:  # fmt: skip
+    """Audit each report and append its line to `out` (JSON lines); `progress(count)` after each. Lines already there are kept."""
+    before = _known(out)
+    new, old, unread = 0, 0, []
+    with out.open("a", encoding="utf-8") as file:
+        for one in found:
+            if isinstance(one, tuple):
+                unread.append(one)
+                continue
+            digest = _digest(one, weights)
+            if digest in before:
+                old += 1
+            else:
+                line = _line(one, audited(one.document, setting), digest, weights)
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+                new += 1
+            if progress:
+                progress(new + old)
+    return Done(audited=new, known=old, unread=tuple(unread))
+
+
+def _digest(one: Entry, weights: dict[str, float] | None) -> str:
+    header = json.dumps([one.name, dict(one.document.header), weights, RULES_VERSION, packs_fingerprint()], ensure_ascii=False)
+    return hashlib.sha256((header + one.document.text).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _known(out: Path) -> set[str]:
+    """Hashes of the lines already there; a last line cut off by a stop is taken away."""
+    if not out.exists():
+        return set()
+    found, good = set(), 0
+    with out.open("rb") as file:
+        for line in file:
+            try:
+                found.add(json.loads(line)["hash"])
+            except (ValueError, KeyError):
+                break
+            good += len(line)
+    with out.open("r+b") as file:
+        file.truncate(good)
+    return found
+
+
+def _line(one: Entry, report: ReportAudit, digest: str, weights: dict[str, float] | None) -> dict[str, Any]:
+    whole, national = completeness(report.elements), completeness(report.elements, national=True)
+    points = score(report.elements, weights)
+    return {
+        "report": one.name, "hash": digest, "hospital": hospital_of(one.document, report), **report_as_data(report),
+        "completeness": whole.percent, "national": {"count": national.count, "total": national.total}, "score": points,
+    }  # fmt: skip
+
+
+def hospital_of(document: TextDocument, report: ReportAudit) -> str:
+    """The hospital as the carrier or the text names it; "" where neither does."""
+    if document.header.get("hospital"):
+        return document.header["hospital"]
+    own = next((one for one in report.elements if one.element == "hospital"), None)
+    return own.evidence[0].text.strip() if own and own.evidence else ""
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The audited reports of a file, one at a time."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
