@@ -22,6 +22,8 @@ FEWEST_SLICES = 6
 ROUNDNESS = 0.93  # share of the mask and of the circle of its area that coincide
 MEASURED_RADIUS = 0.8  # of the cylinder's
 SAME_AREA = 0.1
+STORAGE_LIMITS = (255.0, 4095.0, 16383.0, 32767.0, 65535.0)
+SHARE_AT_LIMIT = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ def find_cylinder(volume: Volume) -> Cylinder | Words:
     values = volume.values
     if not np.isfinite(values).all() or values.max() <= 0 or min(values.shape) < 3:
         return Words("the volume is empty or has values that are not numbers", "图像为空或含有非数值像素")
+    if cut_off(values):
+        return Words(
+            f"the values are cut off at {values.max():g}, the largest that can be stored; export it with another scale",
+            f"像素值在可存储的最大值 {values.max():g} 处被截断；请更换比例后重新导出",
+        )
     spacing = volume.spacing_mm
     smooth = gaussian_filter(values, [2.0 / mm for mm in spacing])
     level = _level(smooth)
@@ -82,6 +89,12 @@ def find_cylinder(volume: Volume) -> Cylinder | Words:
         slope=(float(slope_x), float(slope_y)),
         level=level,
     )
+
+
+def cut_off(values: npt.NDArray[np.float32]) -> bool:
+    """Whether many values stand at the largest that whole numbers of a camera can take. A few are there by scaling alone."""
+    top = float(values.max())
+    return top in STORAGE_LIMITS and int((values == top).sum()) > SHARE_AT_LIMIT * values.size
 
 
 def _level(smooth: npt.NDArray[np.float32]) -> float:

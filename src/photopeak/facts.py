@@ -26,6 +26,7 @@ FACTS: dict[str, str] = {
     "sphere_bq_per_ml": NUMBER,
     "background_bq_per_ml": NUMBER,
     "volume_ml": NUMBER,
+    "elapsed_s": NUMBER,
     "line_separation_mm": NUMBER,
     "slit_spacing_mm": NUMBER,
     "bar_widths_mm": NUMBERS,

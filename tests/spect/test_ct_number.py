@@ -55,8 +55,9 @@ def test_an_offset_moves_every_number_alike():
 
 
 def coverage(draws):
-    held = dict.fromkeys([("ct_number", "centre"), ("ct_number", "3"), ("ct_noise", "centre"), ("ct_uniformity", None)], 0)
-    truth = {("ct_number", "centre"): 2.0, ("ct_number", "3"): 2.0, ("ct_noise", "centre"): 8.0, ("ct_uniformity", None): 0.0}
+    truth = {("ct_number", roi): 2.0 for roi in ("centre", "12", "3", "6", "9")}
+    truth |= {("ct_noise", "centre"): 8.0, ("ct_uniformity", None): 0.0}
+    held = dict.fromkeys(truth, 0)
     for seed in range(draws):
         found, _ = measured(water(level=2.0, noise=8.0, seed=seed, slices=40, size=80, mm=3.2, shift=(0.0, 0.0)))
         for key in held:

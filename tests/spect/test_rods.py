@@ -75,7 +75,7 @@ def test_scale_and_flips_change_nothing():
 def coverage(draws):
     clean = jaszczak(Jaszczak(rotation_deg=20), fwhm_mm=9, shape=(60, 96, 96), spacing_mm=(4.0, 3.0, 3.0))
     truth = {rod_mm: m.value for rod_mm, m in modulations(rods(as_evidence(clean))).items()}
-    held = dict.fromkeys(RODS_MM[:4], 0)
+    held = dict.fromkeys(RODS_MM, 0)
     for seed in range(draws):
         found = modulations(rods(as_evidence(noisy(clean, 0.08, seed=seed))))
         for rod_mm in held:
@@ -91,7 +91,8 @@ def test_the_stated_uncertainties_hold_the_truth():
 @pytest.mark.full
 def test_the_stated_uncertainties_hold_the_truth_in_two_thousand_draws():
     found = coverage(2000)
-    assert all(0.93 <= share <= 0.97 for share in found.values()), found
+    assert min(found.values()) >= 0.93, found
+    assert all(found[rod_mm] <= 0.97 for rod_mm in RODS_MM[:4]), found  # below that the amplitude is noise, which only enlarges
 
 
 def refused(volume, **options):

@@ -118,16 +118,30 @@ def test_sphere_sizes_can_be_given():
         tomographic_contrast(as_evidence(volume), sphere_diameters_mm="large")
 
 
+def told_of(result):
+    """Every measurement by name, sphere and statistic."""
+    return {(m.quantity.name, m.where.get("sphere_mm"), m.where.get("statistic")): m for m in result.measurements}
+
+
 def coverage(draws):
+    """Share of draws whose ±2 u holds the truth, of every quantity; extremes and noise have no truth but the noiseless image's."""
     phantom = Jaszczak(rotation_deg=20, shift_mm=(3.0, -5.0, 4.0))
     clean = jaszczak(phantom, shape=(44, 56, 56), spacing_mm=(4.8, 4.8, 4.8), fwhm_mm=11)
-    truth = {mm: sphere_ratio(phantom, clean, n) for n, mm in enumerate(phantom.spheres_mm)}
+    truth = {key: m.value for key, m in told_of(tomographic_contrast(as_evidence(clean))).items()}
+    for n, mm in enumerate(phantom.spheres_mm):
+        ratio = sphere_ratio(phantom, clean, n)
+        truth |= {
+            ("sphere_to_background", mm, "mean"): ratio,
+            ("contrast", mm, None): 100 * (1 - ratio),
+            ("cnr", mm, None): (1 - ratio) / 0.05,
+        }
+    truth["phantom_rotation", None, None] = phantom.rotation_deg
     held = dict.fromkeys(truth, 0)
     for seed in range(draws):
-        found = ratios(tomographic_contrast(as_evidence(noisy(clean, 0.05, seed=seed, voxels=0.8))))
-        for mm in truth:
-            held[mm] += mm in found and abs(found[mm].value - truth[mm]) <= 2 * found[mm].uncertainty
-    return {mm: n / draws for mm, n in held.items()}
+        found = told_of(tomographic_contrast(as_evidence(noisy(clean, 0.05, seed=seed, voxels=0.8))))
+        for key in truth:
+            held[key] += key in found and abs(found[key].value - truth[key]) <= 2 * found[key].uncertainty
+    return {key: n / draws for key, n in held.items()}
 
 
 def test_the_stated_uncertainties_hold_the_truth():
@@ -138,7 +152,10 @@ def test_the_stated_uncertainties_hold_the_truth():
 @pytest.mark.full
 def test_the_stated_uncertainties_hold_the_truth_in_two_thousand_draws():
     found = coverage(2000)
-    assert all(0.93 <= share <= 0.97 for share in found.values()), found
+    assert min(found.values()) >= 0.93, found
+    assert all(share <= 0.97 for (name, _, statistic), share in found.items() if statistic == "mean" or name == "contrast"), (
+        found
+    )
 
 
 def refused(volume):

@@ -97,13 +97,17 @@ def coverage(draws):
     base = jaszczak(Jaszczak(spheres_mm=(), rods_mm=()), fwhm_mm=6, **small)
     clean = dataclasses.replace(base, values=(base.values * factor[::2, ::2]).astype(np.float32))
     truth, _ = found_in(clean)
-    held = dict.fromkeys(("integral_uniformity", "ring_amplitude", "centre_to_edge_ratio"), 0)
+    inside = found_in(clean)[1].inside
+    truth = {name: m.value for name, m in truth.items()}
+    spread = clean.values[12][inside].astype(np.float64)
+    truth["coefficient_of_variation"] = 100 * float(np.hypot(spread.std(ddof=1), 40)) / float(spread.mean())
+    held = dict.fromkeys(truth, 0)
     generator = np.random.default_rng(5)
     for _ in range(draws):
         noise = 40 * generator.normal(size=clean.values.shape)
         found, _ = found_in(dataclasses.replace(clean, values=(clean.values + noise).astype(np.float32)))
         for name in held:
-            held[name] += abs(found[name].value - truth[name].value) <= 2 * found[name].uncertainty
+            held[name] += abs(found[name].value - truth[name]) <= 2 * found[name].uncertainty
     return {name: n / draws for name, n in held.items()}
 
 

@@ -312,6 +312,17 @@ def _difference(one: Sinusoid, other: Sinusoid, axis: str) -> Measurement:
 
 def _noticed(heads: list[list[Path]], measurements: list[Measurement]) -> list[Remark]:
     notices = []
+    seen = {paths[0].place["detector"]: len(paths) for paths in heads}
+    if len(set(seen.values())) > 1:
+        notices.append(
+            remark(
+                "detectors_see_different_sources",
+                en="the detectors were not compared where they see different numbers of sources: "
+                + ", ".join(f"detector {name} sees {number}" for name, number in seen.items()),
+                zh="各探头所见源数不同，未作探头间比较："
+                + "，".join(f"探头 {name} 见 {number} 个" for name, number in seen.items()),
+            )
+        )
     for paths in heads:
         path, name = paths[0], paths[0].place["detector"]
         if path.arc_deg < 350.0:

@@ -28,6 +28,8 @@ CLEAREST = 3  # the spheres that must stand out, from the largest
 SMALLEST_SIGNAL = 0.05
 SIGNAL_TO_NOISE = 5.0
 FARTHEST_FROM_AXIS_MM = 6.0  # of the ring's centre
+FARTHEST_FROM_PLANE_MM = 12.0  # of the best slice, when the pose is refined
+SPLINE_MARGIN = 8  # planes beyond which a cubic spline's edge is not felt
 WIDE_BALL_MM = 28.0  # holds the largest sphere and its blur, and none of the next
 MOST_MISSING = 1.15  # of a cold sphere's own content
 
@@ -76,7 +78,6 @@ class _Maps:
     """Filtered values by sphere diameter, of the part of the volume round the cylinder; `first` is its first voxel."""
 
     values: dict[float, Floats]
-    splines: dict[float, Floats]  #: their cubic coefficients
     first: tuple[int, int, int]
     shape: tuple[int, int, int]  #: of the whole volume
     spacing_mm: tuple[float, float, float]
@@ -131,8 +132,10 @@ def _of_set(volume: Volume, cylinder: Cylinder, maps: _Maps, diameters_mm: tuple
     if len(ends) == 0:
         return None
     sign, turn, start = _coarse(volume, cylinder, maps, diameters_mm, weight, ends)
-    lowest = np.array([-9.0, RING_RADII_MM[0], -FARTHEST_FROM_AXIS_MM, -FARTHEST_FROM_AXIS_MM, ends[0]])
-    highest = np.array([99.0, RING_RADII_MM[1], FARTHEST_FROM_AXIS_MM, FARTHEST_FROM_AXIS_MM, ends[-1]])
+    near = (max(ends[0], start[4] - FARTHEST_FROM_PLANE_MM), min(ends[-1], start[4] + FARTHEST_FROM_PLANE_MM))
+    lowest = np.array([-9.0, RING_RADII_MM[0], -FARTHEST_FROM_AXIS_MM, -FARTHEST_FROM_AXIS_MM, near[0]])
+    highest = np.array([99.0, RING_RADII_MM[1], FARTHEST_FROM_AXIS_MM, FARTHEST_FROM_AXIS_MM, near[1]])
+    cubic = _Cubic.of(maps, diameters_mm, near)
 
     def pose_of(p: Floats) -> _Pose:
         x, y = cylinder.axis_at(float(p[4]))
@@ -140,14 +143,14 @@ def _of_set(volume: Volume, cylinder: Cylinder, maps: _Maps, diameters_mm: tuple
 
     def loss(p: Floats) -> float:
         within = np.clip(p, lowest, highest)
-        found = sign * (weight @ _at(maps, diameters_mm, pose_of(within).centres_mm(turn, len(weight))))
+        found = sign * (weight @ cubic.at(pose_of(within).centres_mm(turn, len(weight))))
         return -float(found) + 0.01 * float(np.abs(p - within).sum())
 
     simplex = np.vstack([start, start + np.diag([0.04, 2.0, 2.0, 2.0, 2.0])])
     options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-7, "maxiter": 500}
     pose = pose_of(np.clip(scipy.optimize.minimize(loss, start, method="Nelder-Mead", options=options).x, lowest, highest))
     centres = pose.centres_mm(turn, len(weight))
-    signal = sign * _at(maps, diameters_mm, centres)
+    signal = sign * cubic.at(centres)
     noise = np.array([_noise(volume, cylinder, maps, mm) for mm in diameters_mm[:CLEAREST]])
     if (signal[:CLEAREST] < np.maximum(SMALLEST_SIGNAL, SIGNAL_TO_NOISE * noise)).any():
         return None
@@ -182,15 +185,25 @@ def _filtered(volume: Volume, cylinder: Cylinder, diameters_mm: Sequence[float])
         for c, h, mm, n in zip(centre, half, volume.spacing_mm, whole)
     ]
     crop = volume.values[parts[0], parts[1], parts[2]] / np.float32(cylinder.level)
-    values = {
-        mm: np.asarray(scipy.signal.fftconvolve(crop, _kernel(volume, mm), mode="same"), dtype=np.float64)
-        for mm in diameters_mm
-    }
-    first = (parts[0].start, parts[1].start, parts[2].start)
-    splines = {mm: np.asarray(spline_filter(one), dtype=np.float64) for mm, one in values.items()}
     return _Maps(
-        values=values, splines=splines, first=first, shape=(whole[0], whole[1], whole[2]), spacing_mm=volume.spacing_mm
+        values=_convolved(crop, {mm: _kernel(volume, mm) for mm in diameters_mm}),
+        first=(parts[0].start, parts[1].start, parts[2].start),
+        shape=(whole[0], whole[1], whole[2]),
+        spacing_mm=volume.spacing_mm,
     )
+
+
+def _convolved(crop: npt.NDArray[np.float32], kernels: dict[float, npt.NDArray[np.float32]]) -> dict[float, Floats]:
+    """The crop, transformed once, under every kernel; what reaches beyond it is nothing."""
+    largest = np.max([kernel.shape for kernel in kernels.values()], axis=0)
+    size = [scipy.fft.next_fast_len(int(n + k - 1), real=True) for n, k in zip(crop.shape, largest)]
+    transformed = scipy.fft.rfftn(crop, size)
+    found = {}
+    for mm, kernel in kernels.items():
+        full = scipy.fft.irfftn(transformed * scipy.fft.rfftn(kernel, size), size)
+        same = tuple(slice(k // 2, k // 2 + n) for n, k in zip(crop.shape, kernel.shape))
+        found[mm] = np.asarray(full[same], dtype=np.float64)
+    return found
 
 
 def _kernel(volume: Volume, diameter_mm: float) -> npt.NDArray[np.float32]:
@@ -205,13 +218,30 @@ def _kernel(volume: Volume, diameter_mm: float) -> npt.NDArray[np.float32]:
     return np.asarray(gaussian_filter(shell / shell.sum() - ball / ball.sum(), 1.0), dtype=np.float32)
 
 
-def _at(maps: _Maps, diameters_mm: Sequence[float], centres_mm: Floats) -> Floats:
-    """Value of each sphere's map at its centre, by cubic interpolation."""
-    values = []
-    for mm, (x, y, z) in zip(diameters_mm, centres_mm):
-        index = [[float(maps.index(axis, at))] for axis, at in enumerate((z, y, x))]
-        values.append(float(map_coordinates(maps.splines[mm], index, order=3, mode="mirror", prefilter=False)[0]))
-    return np.array(values)
+@dataclass(frozen=True, slots=True)
+class _Cubic:
+    """Cubic splines of the maps of some sizes, of the slices near the spheres' plane only; `first` is their first slice."""
+
+    maps: _Maps
+    splines: tuple[Floats, ...]
+    first: int
+
+    @classmethod
+    def of(cls, maps: _Maps, diameters_mm: Sequence[float], planes_mm: tuple[float, float]) -> _Cubic:
+        low, high = (float(maps.index(0, at)) for at in planes_mm)
+        first = max(0, math.floor(low) - SPLINE_MARGIN)
+        last = math.ceil(high) + SPLINE_MARGIN
+        splines = tuple(np.asarray(spline_filter(maps.values[mm][first : last + 1]), dtype=np.float64) for mm in diameters_mm)
+        return cls(maps, splines, first)
+
+    def at(self, centres_mm: Floats) -> Floats:
+        """Value of each size's map at its own centre."""
+        values = []
+        for spline, (x, y, z) in zip(self.splines, centres_mm):
+            index = [[float(self.maps.index(axis, at))] for axis, at in enumerate((z, y, x))]
+            index[0][0] -= self.first
+            values.append(float(map_coordinates(spline, index, order=3, mode="mirror", prefilter=False)[0]))
+        return np.array(values)
 
 
 def _coarse(

@@ -29,6 +29,7 @@ LARGEST_SPREAD = 0.25  # share of the counts that may lie far from what is brigh
 FAINTEST_SOURCE = 0.15  # of the brightest, in the sum over all views
 FAINTEST_VIEW = 0.05  # of the median view: below it the source was not seen
 FLAT_TOP_PIXELS, FLAT_TOP_COUNTS = 5, 50
+SHARE_CUT_OFF = 0.1  # of the views
 DETECTOR_LIMITS = (255.0, 4095.0, 16383.0, 32767.0, 65535.0)
 
 
@@ -89,12 +90,23 @@ def concentration(counts: Counts, pixel_mm: tuple[float, float]) -> tuple[float,
 
 
 def saturated(counts: Counts) -> bool:
-    """Whether the tops are cut off: several pixels of a view share its maximum, more than symmetry explains."""
+    """Whether the tops are cut off: in a tenth of the views several pixels share the maximum, or hold what a pixel can store.
+
+    Chance alone makes two pixels of a view equal now and then, so that one such view says nothing.
+    """
     tops = counts.reshape(len(counts), -1).max(axis=1)
     shared = (counts == tops[:, None, None]).sum(axis=(1, 2))
     flat = (shared >= FLAT_TOP_PIXELS) & (tops >= FLAT_TOP_COUNTS)
-    at_limit = np.isin(tops, DETECTOR_LIMITS) & (shared >= 2)
-    return bool((flat | at_limit).any())
+    return float(flat.sum()) >= max(2.0, SHARE_CUT_OFF * len(tops)) or at_storage_limit(counts)
+
+
+def at_storage_limit(counts: Counts) -> bool:
+    """Whether in a tenth of the views several pixels hold the largest number that a camera can store, with nothing above it."""
+    top = counts.max()
+    if top not in DETECTOR_LIMITS:
+        return False
+    several = (counts == top).sum(axis=(1, 2)) >= 2
+    return float(several.sum()) >= max(2.0, SHARE_CUT_OFF * len(several))
 
 
 def follow_sources(counts: Counts, pixel_mm: tuple[float, float]) -> tuple[Track, ...]:

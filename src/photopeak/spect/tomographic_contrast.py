@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -218,6 +218,7 @@ class _Noise:
     cylinder: Cylinder
     part: slice
     voxel_sd: float
+    known: dict[float, tuple[float, float, float, float]] = field(default_factory=dict)  #: what was measured already
 
     def of_ball(self, diameter_mm: float) -> tuple[float, float, float, float]:
         """Spread of a ball's mean, mean departure and spread of its lowest voxel, and its number of voxels.
@@ -234,6 +235,11 @@ class _Noise:
         return mean * grown**-power, bias * (1 + 0.3 * math.log(grown)), sd, voxels * grown**3
 
     def _measured(self, diameter_mm: float) -> tuple[float, float, float, float]:
+        if diameter_mm not in self.known:
+            self.known[diameter_mm] = self._of_balls(diameter_mm)
+        return self.known[diameter_mm]
+
+    def _of_balls(self, diameter_mm: float) -> tuple[float, float, float, float]:
         balls = [one for place in self._places(diameter_mm) if (one := _ball(self.volume, place, diameter_mm)) is not None]
         if len(balls) < 3:
             return 0.0, 0.0, 0.0, 1.0

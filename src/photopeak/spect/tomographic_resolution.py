@@ -1,8 +1,10 @@
 """Tomographic spatial resolution from reconstructed point or line sources, in air or in a scattering cylinder.
 
 NEMA NU 1-2007, clause 4 (SPECT resolution without and with scatter) asks for points in air and lines in water, summed over
-slabs, and five results: central transaxial and axial; peripheral radial, tangential and axial. Here each source is summed over
-its own box (two and a half widths to each side), which is the standard's slab without the other sources and their streaks.
+slabs (130 mm of transverse, 180 of sagittal, 30 of coronal slices), and five results: central transaxial and axial; peripheral
+radial, tangential and axial, means over the two peripheral sources (here `source` = peripheral, beside each source's own).
+Departure: each source is summed over its own box (two and a half widths to each side), which is the standard's slab without the
+other sources and their streaks, and lets the sources stand anywhere. What of a source lies further out is not in its width.
 Lines are measured in three slices of 10 mm at 0 and ±40 mm, averaged. `gaussian`: an oblique Gaussian on a constant background;
 `nema`: the rule of half heights, above that background, which reads high where pixels are coarse, by as much as is stated.
 """
@@ -35,6 +37,8 @@ OFF_CENTRE_MM = 20.0  # further from the axis, a width is radial or tangential
 LINE_SLABS_MM = (-40.0, 0.0, 40.0)
 LINE_SLAB_THICKNESS_MM = 10.0
 EDGE_WIDTHS = 1.0  # a source nearer than this to the edge of the volume is cut
+EQUAL_BY_SYMMETRY = 4
+PERIPHERAL = "peripheral"  #: the `source` of a mean over the sources away from the axis
 TENTH = FWTM_PER_SIGMA / FWHM_PER_SIGMA
 
 
@@ -118,13 +122,13 @@ def tomographic_resolution(evidence: Evidence) -> TomographicResolution:
     profiles: list[Profile] = []
     remarks: list[Remark] = []
     places: list[tuple[float, float]] = []
-    refusals: list[Words] = []
+    refusals: list[tuple[str, Words]] = []
     for number, source in enumerate(sources, 1):
-        why = _cut(volume, source)
+        why = _cut(volume, source) or _flat(volume, source)
         found = None if why else _of_source(volume, source, number)
         if found is None:
-            words = why or Words("no upright peak fits it", "无法用单峰拟合")
-            refusals.append(words)
+            code, words = why or ("not_a_point", Words("no upright peak fits it", "无法用单峰拟合"))
+            refusals.append((code, words))
             remarks.append(
                 remark(
                     "source_not_measured",
@@ -137,11 +141,14 @@ def tomographic_resolution(evidence: Evidence) -> TomographicResolution:
         profiles += found[1]
         places.append(found[2])
     if not measurements:
+        code, words = refusals[0]
         raise Refused(
-            "clipped",
-            en=f"{evidence.name}: {refusals[0].en}; place the sources inside the reconstructed field and reconstruct it whole",
-            zh=f"{evidence.name}：{refusals[0].zh}；请将源置于重建视野内并完整重建。",
+            code,
+            en=f"{evidence.name}: {words.en}; place the sources inside the reconstructed field, reconstruct it whole and export "
+            "it without a limit to its values",
+            zh=f"{evidence.name}：{words.zh}；请将源置于重建视野内并完整重建，导出时不限制像素值。",
         )
+    measurements += _peripheral(measurements)
     return TomographicResolution(
         measurements=tuple(measurements),
         remarks=tuple(remarks),
@@ -177,14 +184,28 @@ def _sources(evidence: Evidence) -> tuple[Volume, tuple[Source, ...]]:
     return volume, found
 
 
-def _cut(volume: Volume, source: Source) -> Words | None:
+def _cut(volume: Volume, source: Source) -> tuple[str, Words] | None:
     axes = (1, 2) if source.kind == "line" else (0, 1, 2)
     for axis in axes:
         size, mm = volume.values.shape[axis], volume.spacing_mm[axis]
         left_mm = min(source.centre[axis] + 0.5, size - 0.5 - source.centre[axis]) * mm
         if left_mm < EDGE_WIDTHS * source.width_mm:
-            return Words(f"it lies {left_mm:.0f} mm from the edge of the volume", f"源距重建图像边缘仅 {left_mm:.0f} mm")
+            words = Words(f"it lies {left_mm:.0f} mm from the edge of the volume", f"源距重建图像边缘仅 {left_mm:.0f} mm")
+            return "clipped", words
     return None
+
+
+def _flat(volume: Volume, source: Source) -> tuple[str, Words] | None:
+    """A top that is cut off: pixels of one slice share its maximum, more than the four that symmetry can make equal."""
+    box = _box(volume, source)
+    plane = volume.values[round(source.centre[0]), box[1], box[2]]
+    shared = int((plane == plane.max()).sum())
+    if shared <= EQUAL_BY_SYMMETRY:
+        return None
+    return "saturated", Words(
+        f"{shared} of its pixels share the largest value ({plane.max():g}), so its top is cut off",
+        f"源中有 {shared} 个像素同为最大值（{plane.max():g}），峰顶被截断",
+    )
 
 
 def _box(volume: Volume, source: Source) -> list[slice]:
@@ -265,6 +286,24 @@ def _transaxial(
             for method in _methods(measured, quantity)
         ]
     return measured
+
+
+def _peripheral(measured: list[Measurement]) -> list[Measurement]:
+    """Means over the peripheral sources, as the standard reports them: radial, tangential and axial; none of a single source."""
+    away = {m.where["source"] for m in measured if m.where["axis"] == "radial"}
+    if len(away) < 2:
+        return []
+    groups: dict[tuple[Any, ...], list[Measurement]] = {}
+    for m in measured:
+        if m.where["source"] in away and m.where["axis"] in ("radial", "tangential", "axial"):
+            groups.setdefault((m.quantity.name, m.where["axis"], m.where["method"]), []).append(m)
+    return [
+        group[0].quantity.of(
+            *_mean([(m.value, m.uncertainty or 0.0) for m in group]), source=PERIPHERAL, axis=axis, method=method
+        )
+        for (_, axis, method), group in groups.items()
+        if len(group) == len(away)
+    ]
 
 
 def _methods(measured: list[Measurement], quantity: Quantity) -> list[str]:

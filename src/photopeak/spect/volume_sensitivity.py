@@ -2,18 +2,17 @@
 
 NEMA NU 1-2007, clause 4 (system volume sensitivity; detector-detector sensitivity variation): counts of all heads over the
 elapsed time, over the concentration at mid-scan; per axial centimetre, over the length of the cylinder. The difference between
-heads is taken from the sums over all views: 100 (largest - smallest) / largest. The elapsed time is the sum of the views of one
-head where the header tells no more; the motion between views then stays out, and a remark says so.
+heads is taken from the sums over all views: 100 (largest - smallest) / largest. The elapsed time, motion included, is the fact
+`elapsed_s`; without it the views of one head are summed, the motion between them stays out, and a remark says so.
 """
 
 from __future__ import annotations
 
 import datetime
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,9 @@ from scipy.ndimage import uniform_filter
 from photopeak.evidence import Evidence, PlanarImages
 from photopeak.figure import Axis, Chart, Figure, Line, Outline, Picture
 from photopeak.measurement import Measurement, Quantity
+from photopeak.nuclide import Nuclide, nuclide_named, seconds_between
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
+from photopeak.spect.point_sources import at_storage_limit
 from photopeak.spect.rotation import HeadFrames, heads_of
 from photopeak.words import Words
 
@@ -39,21 +40,11 @@ DIFFERENCE = Quantity(
     name="detector_sensitivity_difference", unit="%", en="sensitivity difference between detectors", zh="探头间灵敏度差异"
 )
 
-HALF_LIVES_H = {"TC99M": 6.0067, "CO57": 271.81 * 24, "GA67": 78.27, "IN111": 67.32, "I123": 13.223, "TL201": 73.01}
-HALF_LIVES_H |= {"I131": 192.6, "LU177": 159.5}
-ELEMENTS = {
-    "TECHNETIUM": "TC",
-    "COBALT": "CO",
-    "GALLIUM": "GA",
-    "INDIUM": "IN",
-    "IODINE": "I",
-    "THALLIUM": "TL",
-    "LUTETIUM": "LU",
-}
 SMALLEST_AREA_MM2 = 12_000.0
 LEAST_RECTANGULAR = 0.8  # share of its bounding box that the bright area fills
 MOST_UNEVEN = 0.25  # between views, about the mean
 FEWEST_VIEWS = 30
+MOST_HALF_LIVES = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +170,22 @@ def _cylinder(evidence: Evidence) -> PlanarImages:
             en=f"{evidence.name}: {fewest} views of a head; at least {FEWEST_VIEWS} are needed (steps of 12° or less)",
             zh=f"{evidence.name}：单个探头仅 {fewest} 幅投影；至少需要 {FEWEST_VIEWS} 幅（步长不超过 12°）。",
         )
+    if at_storage_limit(images.counts):
+        raise Refused(
+            "saturated",
+            en=f"{evidence.name}: many pixels hold {images.counts.max():g}, the largest that can be stored: counts are missing; "
+            "use less activity or a shorter view",
+            zh=f"{evidence.name}：大量像素达到可存储的最大值 {images.counts.max():g}，计数有丢失；"
+            "请减少活度或缩短每幅采集时间。",
+        )
+    inside = _inside(images.counts.mean(axis=0, dtype=np.float64))
+    if inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any():
+        raise Refused(
+            "clipped",
+            en=f"{evidence.name}: the cylinder reaches the edge of the matrix, so counts are missing; centre it, or acquire "
+            "without zoom",
+            zh=f"{evidence.name}：圆柱延伸至矩阵边缘，计数不完整；请居中放置或取消放大后重新采集。",
+        )
     return images
 
 
@@ -203,9 +210,9 @@ def _sensitivity(
     evidence: Evidence, images: PlanarImages, heads: list[HeadFrames], sums: list[Floats], activity_share: float
 ) -> tuple[list[Measurement], list[Remark]]:
     missing = [name for name in ("activity_mbq", "volume_ml") if name not in evidence.facts]
-    seconds = [_seconds(images, head) for head in heads]
-    if missing or any(one is None for one in seconds) or images.pixel_mm is None:
-        names = ", ".join(missing) or "ActualFrameDuration, PixelSpacing"
+    elapsed_s, remarks = _elapsed_s(evidence, images, heads)
+    if missing or elapsed_s is None or images.pixel_mm is None:
+        names = ", ".join(missing) or "ActualFrameDuration (elapsed_s), PixelSpacing"
         return [], [
             remark(
                 "facts_missing",
@@ -213,64 +220,78 @@ def _sensitivity(
                 zh=f"未测量体积灵敏度：缺少 {names}。",
             )
         ]
-    elapsed_s = max(one or 0.0 for one in seconds)
-    activity_mbq, remarks = _activity_at_middle(evidence, elapsed_s)
-    concentration = activity_mbq / float(evidence.facts["volume_ml"])
+    activity_mbq, more = _activity_at_middle(evidence, elapsed_s)
+    volume_ml = float(evidence.facts["volume_ml"])
+    if activity_mbq <= 0 or volume_ml <= 0:
+        raise Refused(
+            "facts_unusable",
+            en=f"{evidence.name}: {activity_mbq:.3g} MBq at mid-scan in {volume_ml:g} mL; check activity_mbq, residual_mbq, their "
+            "times and volume_ml",
+            zh=f"{evidence.name}：采集中点活度 {activity_mbq:.3g} MBq，体积 {volume_ml:g} mL；请核对 activity_mbq、residual_mbq、"
+            "其时间及 volume_ml。",
+        )
     counts = sum(float(one.sum()) for one in sums)
-    value = counts / elapsed_s / concentration
+    value = counts / elapsed_s / (activity_mbq / volume_ml)
     share = math.hypot(1 / math.sqrt(max(counts, 1.0)), activity_share)
     length_cm, length_u = _length_cm(images)
     measured = [
         VOLUME_SENSITIVITY.of(value, value * share),
         PER_CM.of(value / length_cm, value / length_cm * math.hypot(share, length_u / length_cm)),
     ]
-    remarks.append(
-        remark(
+    return measured, [*remarks, *more]
+
+
+def _elapsed_s(evidence: Evidence, images: PlanarImages, heads: list[HeadFrames]) -> tuple[float | None, list[Remark]]:
+    """From the first view's start to the last one's end, motion included where the facts give it."""
+    seconds = [_seconds(images, head) for head in heads]
+    viewed = None if any(one is None for one in seconds) else max(one or 0.0 for one in seconds)
+    told = evidence.facts.get("elapsed_s")
+    if told is None:
+        unsaid = remark(
             "motion_not_counted",
             en="the elapsed time is the sum of the views; motion between steps is not in it, so the value reads high by "
-            "that share",
-            zh="时间为各投影采集时间之和，未含步进运动时间，结果因此偏高相应比例。",
+            "that share; give elapsed_s among the facts",
+            zh="时间为各投影采集时间之和，未含步进运动时间，结果因此偏高相应比例；可在补充信息中填写 elapsed_s。",
         )
-    )
-    return measured, remarks
+        return viewed, [unsaid]
+    if float(told) <= 0 or (viewed is not None and float(told) < 0.99 * viewed):
+        raise Refused(
+            "facts_unusable",
+            en=f"{evidence.name}: elapsed_s is {float(told):g} s, but the views of one head alone took {viewed or 0:g} s; check it",
+            zh=f"{evidence.name}：elapsed_s 为 {float(told):g} s，但单个探头的各投影共 {viewed or 0:g} s，请核对。",
+        )
+    return float(told), []
 
 
 def _activity_at_middle(evidence: Evidence, elapsed_s: float) -> tuple[float, list[Remark]]:
     """Activity in MBq in the cylinder at mid-scan, less the residual in the syringe."""
-    facts: dict[str, Any] = dict(evidence.facts)
-    remarks: list[Remark] = []
-    half_life_s = _half_life_s(evidence)
-    start = evidence.acquired
-    activity = float(facts["activity_mbq"])
-    if half_life_s is None or start is None or "assayed_at" not in facts:
-        remarks.append(
-            remark(
-                "decay_not_corrected",
-                en="assay time, acquisition time or nuclide unknown: the activity is taken as that at mid-scan",
-                zh="测量时刻、采集时刻或核素未知：按采集中点时刻的活度计算。",
-            )
+    facts = evidence.facts
+    activity, residual = float(facts["activity_mbq"]), float(facts.get("residual_mbq", 0.0))
+    nuclide = nuclide_named(facts.get("nuclide", evidence.header.get("nuclide")))
+    assayed = facts.get("assayed_at")
+    if nuclide is None or evidence.acquired is None or assayed is None:
+        unsaid = remark(
+            "decay_not_corrected",
+            en="assay time, acquisition time or nuclide unknown: the activity is taken as that at mid-scan",
+            zh="测量时刻、采集时刻或核素未知：按采集中点时刻的活度计算。",
         )
-        return activity - float(facts.get("residual_mbq", 0.0)), remarks
-    middle = start + datetime.timedelta(seconds=elapsed_s / 2)
-
-    def left(amount: float, at: datetime.datetime) -> float:
-        return amount * math.exp2(-(middle - at.replace(tzinfo=None)).total_seconds() / half_life_s)
-
-    assayed = facts["assayed_at"]
-    residual = left(float(facts.get("residual_mbq", 0.0)), facts.get("residual_at", assayed))
-    return left(activity, assayed) - residual, remarks
+        return activity - residual, [unsaid]
+    middle = evidence.acquired + datetime.timedelta(seconds=elapsed_s / 2)
+    left = activity * _share_left(evidence, nuclide, assayed, middle)
+    return left - residual * _share_left(evidence, nuclide, facts.get("residual_at", assayed), middle), []
 
 
-def _half_life_s(evidence: Evidence) -> float | None:
-    """From the header, or from the nuclide's name however it is written (99mTc, Tc-99m, ^99m^Technetium)."""
-    if "half_life_s" in evidence.header and "nuclide" not in evidence.facts:
-        return float(evidence.header["half_life_s"])
-    name = str(evidence.facts.get("nuclide") or evidence.header.get("nuclide") or "").upper()
-    for element, symbol in ELEMENTS.items():
-        name = name.replace(element, symbol)
-    mass, letters = re.search(r"\d+M?", name), re.search(r"[A-Z]{1,2}(?![A-Z])", re.sub(r"\d+M?", " ", name))
-    hours = HALF_LIVES_H.get(letters.group() + mass.group()) if mass and letters else None
-    return None if hours is None else 3600 * hours
+def _share_left(evidence: Evidence, nuclide: Nuclide, assayed: datetime.datetime, middle: datetime.datetime) -> float:
+    seconds = seconds_between(assayed, middle)
+    if abs(seconds) > MOST_HALF_LIVES * nuclide.half_life_s:
+        raise Refused(
+            "facts_unusable",
+            en=f"{evidence.name}: the assay lies {abs(seconds) / 3600:.0f} h from the acquisition, more than "
+            f"{MOST_HALF_LIVES:.0f} half-lives of {nuclide.name}; check the date",
+            zh=f"{evidence.name}：活度测定与采集相差 {abs(seconds) / 3600:.0f} 小时，超过 {nuclide.name} 的 "
+            f"{MOST_HALF_LIVES:.0f} 个半衰期，请核对日期。",
+        )
+    return nuclide.share_left(seconds)
 
 
 def _length_cm(images: PlanarImages) -> tuple[float, float]:
