@@ -210,6 +210,32 @@ def test_evidence_that_cannot_be_measured_is_refused_with_its_reason():
     assert refused(evidence_of(dataclasses.replace(images, pixel_mm=None))) == "pixel_size_missing"
 
 
+def test_equal_pixels_by_chance_are_not_saturation():
+    """A bright pixel of 255 counts, and two alike, occur in any long acquisition."""
+    head = Head(angles_deg=turn(120))
+    evidence = projected(head, (PointSource(x_mm=40, counts=7000),), pixel_mm=2.4, fwhm_mm=12.0, seed=1)
+    counts = evidence.images.counts
+    row, column = np.unravel_index(int(np.argmax(counts[5])), counts[5].shape)
+    counts[5][np.minimum(counts[5], 254) < counts[5]] = 254
+    counts[5, row, column : column + 2] = 255
+    centre_of_rotation(evidence)
+    np.minimum(counts, 150, out=counts)
+    assert refused(evidence) == "saturated"
+
+
+def test_heads_that_see_different_sources_are_measured_but_not_compared():
+    both, one = Head(angles_deg=turn(60)), Head(detector=2, angles_deg=turn(60), offset_mm=1.0)
+    sources = (PointSource(x_mm=60, z_mm=-80), PointSource(x_mm=60, z_mm=80))
+    first, second = point_source_projections(sources, [both]), point_source_projections(sources[:1], [one])
+    images = dataclasses.replace(
+        first, counts=np.concatenate([first.counts, second.counts]), frames=first.frames + second.frames
+    )
+    found = centre_of_rotation(evidence_of(images))
+    assert measured(found, "cor_offset", detector=2).value == pytest.approx(1.0, abs=0.02)
+    assert "detectors_see_different_sources" in {remark.code for remark in found.remarks}
+    assert not any(m.quantity.name == "detector_difference" for m in found.measurements)
+
+
 def test_floods_cylinders_and_patients_are_not_taken_for_point_sources():
     images = projected(Head(angles_deg=turn(60))).images
     assert accepts(evidence_of(images)) is None

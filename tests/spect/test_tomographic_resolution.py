@@ -23,7 +23,7 @@ def widths(result, method="gaussian", name="fwhm"):
     return {
         (m.where["source"], m.where["axis"]): m
         for m in result.measurements
-        if m.quantity.name == name and m.where["method"] == method
+        if m.quantity.name == name and m.where["method"] == method and "source" in m.where
     }
 
 
@@ -56,7 +56,10 @@ def test_three_points_give_radial_tangential_and_axial_widths():
         BlurredSource(x_mm=75, z_mm=30, fwhm_mm=(11, 8, 9)),
         BlurredSource(x_mm=50, y_mm=-55, z_mm=-30, fwhm_mm=(12, 8, 9.5), turned_deg=math.degrees(math.atan2(-55, 50))),
     )
-    found = widths(tomographic_resolution(volume_of(*sources)))
+    result = tomographic_resolution(volume_of(*sources))
+    found = widths(result)
+    means = {m.where["axis"]: m.value for m in result.measurements if "source" not in m.where and m.quantity.name == "fwhm"}
+    assert means == pytest.approx({"radial": 11.5, "tangential": 8.0, "axial": 9.25}, rel=0.01)
     truth = {
         (1, "transaxial"): 9.0,
         (1, "axial"): 10.0,
@@ -99,7 +102,7 @@ def test_flips_and_transposition_change_nothing():
 
 
 def key_of(m):
-    return m.quantity.name, m.where["source"], m.where["axis"], m.where["method"]
+    return m.quantity.name, m.where.get("source", "mean"), m.where["axis"], m.where["method"]
 
 
 def coverage(draws):
@@ -142,6 +145,9 @@ def test_a_cylinder_an_empty_volume_and_a_cut_source_are_refused():
     assert refused(cylinder) == "not_point_sources"
     assert refused(Volume(values=np.zeros((8, 32, 32), np.float32), spacing_mm=(4.8, 4.8, 4.8))) == "not_point_sources"
     assert refused(reconstructed_sources([BlurredSource(x_mm=152)])) == "clipped"
+    cut_off = reconstructed_sources([BlurredSource(x_mm=40)], background=20, seed=3)
+    np.minimum(cut_off.values, 6000, out=cut_off.values)
+    assert refused(cut_off) == "saturated"
     noise = np.random.default_rng(0).normal(size=(16, 64, 64)).astype(np.float32)
     assert refused(Volume(values=noise, spacing_mm=(4.8, 4.8, 4.8))) == "not_point_sources"
 

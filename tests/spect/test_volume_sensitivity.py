@@ -65,6 +65,33 @@ def test_the_residual_is_taken_off_and_without_facts_the_heads_are_still_compare
     assert "facts_missing" in {one.code for one in result.remarks}
 
 
+def test_the_elapsed_time_with_its_motion_is_taken_where_it_is_given():
+    viewed, _ = measured(cylinder())
+    found, result = measured(cylinder(), {**FACTS, "elapsed_s": 660.0})
+    decay = 2 ** (30 / (6.0067 * 3600))  # mid-scan is half a minute later
+    assert found["volume_sensitivity"].value == pytest.approx(viewed["volume_sensitivity"].value * 600 / 660 * decay, rel=1e-4)
+    assert "motion_not_counted" not in {one.code for one in result.remarks}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"elapsed_s": 60.0}, {"residual_mbq": 250.0}, {"volume_ml": 0.0}, {"assayed_at": datetime.datetime(2025, 1, 5, 8, 30)}],
+)
+def test_facts_that_cannot_be_are_refused(facts):
+    with pytest.raises(Refused) as error:
+        measured(cylinder(), {**FACTS, **facts})
+    assert error.value.code == "facts_unusable"
+    assert error.value.words.zh
+
+
+def test_a_cylinder_cut_by_the_matrix_or_by_the_storage_is_refused():
+    for images, code in ((cylinder(length_mm=700.0), "clipped"), (cylinder(rates=(9000.0, 9000.0)), "saturated")):
+        images = dataclasses.replace(images, counts=np.minimum(images.counts, 4095 if code == "saturated" else np.inf))
+        with pytest.raises(Refused) as error:
+            measured(images)
+        assert error.value.code == code
+
+
 def coverage(draws):
     clean = cylinder(rates=(20.0, 19.6), views=30)
     truth, _ = measured(clean)

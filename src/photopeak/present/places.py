@@ -199,6 +199,7 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("source", "peripheral"): Words("peripheral source", "周边源"),
     ("position", "centre"): Words("centre", "中心"),
     ("position", "central"): Words("centre", "中心"),
+    ("position", "peripheral"): Words("mean of the peripheral sources", "周边各源均值"),
     ("position", "edge"): Words("edge", "边缘"),
     ("position", "largest"): Words("largest of all positions", "各位置最大值"),
     ("test", "intrinsic"): Words("intrinsic", "固有"),

@@ -48,9 +48,17 @@ def by_the_rule(at_mm: Floats, values: Floats, fraction: float) -> tuple[float, 
         found = nema_width(at_mm, values - fit.background, fraction)
         expected = fit.expected(at_mm) - fit.background
         noise = np.sqrt(fit.misfit * np.maximum(fit.expected(at_mm), 0.02 * expected.max()))
-        return found.width_mm, nema_spread(at_mm, expected, fraction, noise_sd=noise).uncertainty_mm
+        by_counts = nema_spread(at_mm, expected, fraction, noise_sd=noise).uncertainty_mm
+        return found.width_mm, math.hypot(_few(at_mm) * by_counts, _by_background(fit, fraction))
     except ProfileError:
         return None
+
+
+def _by_background(fit: GaussianFit, fraction: float) -> float:
+    """What the uncertainty of the background does to a width at this height: both flanks move, the more the flatter they are."""
+    slope = fit.amplitude * fraction * math.sqrt(2 * math.log(1 / fraction)) / fit.sigma_mm
+    background_sd = fit.misfit * math.sqrt(float(fit.covariance[3, 3]))
+    return 2 * (1 - fraction) * background_sd / slope
 
 
 def scaled_fit(at_mm: Floats, values: Floats) -> GaussianFit | None:
@@ -64,17 +72,20 @@ def scaled_fit(at_mm: Floats, values: Floats) -> GaussianFit | None:
     except ProfileError:
         return None
     back = factor / unit
-    # The noise was judged from few residuals: Student's quantile, so that twice the uncertainty still covers.
-    few = float(scipy.stats.t.ppf(COVERED_BY_TWO, max(len(at_mm) - 4, 1))) / 2
     return GaussianFit(
         centre_mm=fit.centre_mm,
         sigma_mm=fit.sigma_mm,
         amplitude=fit.amplitude * back,
         background=fit.background * back,
-        covariance=few**2 * fit.covariance,
+        covariance=_few(at_mm) ** 2 * fit.covariance,
         misfit=back,
         pixel_mm=fit.pixel_mm,
     )
+
+
+def _few(at_mm: Floats) -> float:
+    """Noise judged from the residuals of so few samples: Student's quantile, so that twice the uncertainty still covers."""
+    return float(scipy.stats.t.ppf(COVERED_BY_TWO, max(len(at_mm) - 4, 1))) / 2
 
 
 def sampling_bias(share: float) -> float:

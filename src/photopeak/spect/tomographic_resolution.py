@@ -2,7 +2,7 @@
 
 NEMA NU 1-2007, clause 4 (SPECT resolution without and with scatter) asks for points in air and lines in water, summed over
 slabs (130 mm of transverse, 180 of sagittal, 30 of coronal slices), and five results: central transaxial and axial; peripheral
-radial, tangential and axial, means over the two peripheral sources (here `source` = peripheral, beside each source's own).
+radial, tangential and axial, means over the two peripheral sources (here `position` = peripheral, beside each source's own).
 Departure: each source is summed over its own box (two and a half widths to each side), which is the standard's slab without the
 other sources and their streaks, and lets the sources stand anywhere. What of a source lies further out is not in its width.
 Lines are measured in three slices of 10 mm at 0 and ±40 mm, averaged. `gaussian`: an oblique Gaussian on a constant background;
@@ -38,7 +38,7 @@ LINE_SLABS_MM = (-40.0, 0.0, 40.0)
 LINE_SLAB_THICKNESS_MM = 10.0
 EDGE_WIDTHS = 1.0  # a source nearer than this to the edge of the volume is cut
 EQUAL_BY_SYMMETRY = 4
-PERIPHERAL = "peripheral"  #: the `source` of a mean over the sources away from the axis
+PERIPHERAL = "peripheral"  #: `position` of a mean over the sources away from the axis
 TENTH = FWTM_PER_SIGMA / FWHM_PER_SIGMA
 
 
@@ -299,7 +299,7 @@ def _peripheral(measured: list[Measurement]) -> list[Measurement]:
             groups.setdefault((m.quantity.name, m.where["axis"], m.where["method"]), []).append(m)
     return [
         group[0].quantity.of(
-            *_mean([(m.value, m.uncertainty or 0.0) for m in group]), source=PERIPHERAL, axis=axis, method=method
+            *_mean([(m.value, m.uncertainty or 0.0) for m in group]), position=PERIPHERAL, axis=axis, method=method
         )
         for (_, axis, method), group in groups.items()
         if len(group) == len(away)
