@@ -6,39 +6,19 @@ import numpy as np
 import pytest
 
 from photopeak.evidence import Volume
+from photopeak.phantom.spect_ct import PLACES_MM as PLACES
+from photopeak.phantom.spect_ct import about_the_origin, sources_by_ct, sources_by_spect
 from photopeak.phantom.spect_projections import evidence_of
-from photopeak.phantom.spect_sources import BlurredSource, reconstructed_sources
 from photopeak.procedure import Refused
 from photopeak.spect.ct_alignment import accepts, ct_alignment
 
-PLACES = ((0.0, 0.0, -60.0), (75.0, -10.0, 0.0), (-20.0, 70.0, 55.0), (-60.0, -55.0, 20.0))
-
 
 def spect(places=PLACES, seed=None):
-    sources = [BlurredSource(x_mm=x, y_mm=y, z_mm=z, fwhm_mm=(11, 11, 11)) for x, y, z in places]
-    volume = reconstructed_sources(sources, shape=(64, 80, 80), spacing_mm=(4.0, 4.0, 4.0), background=2.0, seed=seed)
-    return located(volume)
-
-
-def located(volume):
-    """With its centre at the patient origin, slices upwards."""
-    origin = tuple(-mm * (n - 1) / 2 for mm, n in zip(volume.spacing_mm[::-1], volume.values.shape[::-1]))
-    return Volume(values=volume.values, spacing_mm=volume.spacing_mm, origin_mm=origin)
+    return sources_by_spect(places, seed=seed)
 
 
 def ct(places=PLACES, shift=(0.0, 0.0, 0.0), turn_deg=0.0, noise=0.0, seed=0):
-    """Markers 5 mm wide at the places, turned about z and shifted, on a grid of its own."""
-    angle = math.radians(turn_deg)
-    volume_sources = []
-    for x, y, z in places:
-        u, v = x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)
-        volume_sources.append(
-            BlurredSource(x_mm=u + shift[0], y_mm=v + shift[1], z_mm=z + shift[2], fwhm_mm=(5, 5, 5), peak=2000.0)
-        )
-    volume = reconstructed_sources(volume_sources, shape=(90, 160, 160), spacing_mm=(2.5, 1.4, 1.4))
-    values = volume.values - 1000
-    values = values + noise * np.random.default_rng(seed).normal(size=values.shape)
-    return located(Volume(values=values.astype(np.float32), spacing_mm=volume.spacing_mm))
+    return sources_by_ct(places, shift_mm=shift, turn_deg=turn_deg, noise_hu=noise, seed=seed)
 
 
 def pair(one, other):
@@ -126,9 +106,9 @@ def test_without_a_ct_without_markers_or_without_sources_it_is_refused():
     assert accepts(alone) is not None
     assert refused(alone) == "no_companion"
     assert accepts(pair(spect(), ct())) is None
-    blank = located(Volume(values=np.full((90, 160, 160), -1000, np.float32), spacing_mm=(2.5, 1.4, 1.4)))
+    blank = about_the_origin(Volume(values=np.full((90, 160, 160), -1000, np.float32), spacing_mm=(2.5, 1.4, 1.4)))
     assert refused(pair(spect(), blank)) == "no_markers"
-    empty = located(Volume(values=np.zeros((16, 64, 64), np.float32), spacing_mm=(4, 4, 4)))
+    empty = about_the_origin(Volume(values=np.zeros((16, 64, 64), np.float32), spacing_mm=(4, 4, 4)))
     assert refused(pair(empty, ct())) == "not_point_sources"
 
 

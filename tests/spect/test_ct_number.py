@@ -2,23 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from photopeak.evidence import Volume
+from photopeak.phantom.spect_ct import water_phantom
 from photopeak.phantom.spect_projections import evidence_of
 from photopeak.procedure import Refused
 from photopeak.spect.ct_number import accepts, ct_number
 
 
-def water(level=0.0, cup=0.0, noise=0.0, seed=0, slices=12, size=160, mm=1.6, radius=100.0, shift=(6.0, -9.0), tilt=0.0):
-    y, x = np.meshgrid(mm * (np.arange(size) - (size - 1) / 2), mm * (np.arange(size) - (size - 1) / 2), indexing="ij")
-    away = np.hypot(x - shift[0], y - shift[1])
-    plane = np.where(away < radius, level + cup * (away / radius) ** 2 + tilt * (x - shift[0]) / radius, -1000.0)
-    values = np.repeat(plane[None], slices, axis=0)
-    if noise:
-        grain = gaussian_filter(np.random.default_rng(seed).normal(size=values.shape), (0, 0.7, 0.7), mode="wrap")
-        values = values + noise * grain / grain.std()
-    return Volume(values=values.astype(np.float32), spacing_mm=(3.0, mm, mm))
+def water(level=0.0, cup=0.0, noise=0.0, seed=0, slices=12, size=160, mm=1.6, shift=(6.0, -9.0), tilt=0.0):
+    built = {"level_hu": level, "cup_hu": cup, "tilt_hu": tilt, "noise_hu": noise, "shift_mm": shift, "seed": seed}
+    return water_phantom(shape=(slices, size, size), spacing_mm=(3.0, mm, mm), **built)
 
 
 def measured(volume):

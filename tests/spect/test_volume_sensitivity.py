@@ -6,7 +6,7 @@ import datetime
 import numpy as np
 import pytest
 
-from photopeak.evidence import Frame, PlanarImages
+from photopeak.phantom.spect_cylinders import cylinder_projections
 from photopeak.phantom.spect_projections import Head, PointSource, evidence_of, point_source_projections, turn
 from photopeak.procedure import Refused
 from photopeak.spect.centre_of_rotation import accepts as accepts_points
@@ -16,19 +16,10 @@ START = datetime.datetime(2026, 1, 5, 9, 0, 0)
 FACTS = {"activity_mbq": 200.0, "volume_ml": 6283.0, "assayed_at": datetime.datetime(2026, 1, 5, 8, 30), "nuclide": "Tc-99m"}
 
 
-def cylinder(rates=(100.0, 97.0), views=60, seconds=10.0, seed=None, length_mm=200.0):
-    """Views of a 200 mm cylinder, `rates` in thousand counts a view of each head."""
-    rows, columns = (4.8 * (np.arange(128) - 63.5))[:, None], (4.8 * (np.arange(128) - 63.5))[None, :]
-    along = np.clip(0.5 + (length_mm / 2 - np.abs(rows)) / 4.8, 0, 1)
-    shape = along * np.sqrt(np.maximum(100.0**2 - columns**2, 0))
-    images, frames = [], []
-    for detector, rate in enumerate(rates, 1):
-        for view in range(views):
-            images.append(1000 * rate * shape / shape.sum())
-            frames.append(Frame(detector=detector, view=view + 1, angle_deg=6.0 * view, duration_s=seconds))
-    counts = np.stack(images)
-    counts = counts if seed is None else np.random.default_rng(seed).poisson(counts)
-    return PlanarImages(counts=counts, pixel_mm=(4.8, 4.8), frames=tuple(frames), image_type="TOMO")
+def cylinder(rates=(100.0, 97.0), views=60, seconds=10.0, length_mm=200.0):
+    """`rates` in thousand counts a view of each head."""
+    counts = [1000 * rate for rate in rates]
+    return cylinder_projections(counts, views=views, duration_s=seconds, length_mm=length_mm)
 
 
 def measured(images, facts=FACTS, **options):

@@ -27,6 +27,8 @@ from photopeak.phantom.planar_sources import dish_files
 from photopeak.phantom.registration import registration_files
 from photopeak.phantom.report_files import report_text_files
 from photopeak.phantom.slits import slits_files
+from photopeak.phantom.spect_ct import spect_ct_files, water_phantom_files
+from photopeak.phantom.spect_cylinders import rotating_cylinder_files
 from photopeak.phantom.spect_projections import centre_of_rotation_files
 from photopeak.phantom.spect_sources import reconstructed_sources_files
 from photopeak.phantom.whole_body import whole_body_lines_files, whole_body_speed_files
@@ -53,6 +55,9 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "centre_of_rotation": centre_of_rotation_files,
     "jaszczak": jaszczak_files,
     "spect_sources": reconstructed_sources_files,
+    "rotating_cylinder": rotating_cylinder_files,
+    "water": water_phantom_files,
+    "spect_ct": spect_ct_files,
     "assay": assay_files,
     "control_runs": control_files,
     "counter_wells": wells_files,
