@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -221,22 +222,24 @@ def _explained(image: Floats, field: _Field, rod_mm: float, middle: float) -> fl
     """How much of the sector's variance the waves explain beyond a plane, as a share of its mean squared."""
     inside = field.wedge(middle, rod_mm)
     columns, values = field.waves(inside, middle, rod_mm), image[inside]
-    found, *_ = np.linalg.lstsq(columns, values, rcond=None)
+    found = np.linalg.solve(columns.T @ columns, columns.T @ values)
     return float((found[3:] ** 2).sum()) / max(float(values.mean()) ** 2, 1e-300)
 
 
 def _orientation(image: Floats, field: _Field, sizes: tuple[float, ...]) -> tuple[float, int]:
     """Direction of the largest rods' sector, and whether the next follows towards y (+1) or away (-1): the best of all."""
 
-    def score(rotation: float, turn: int) -> float:
-        return sum(_explained(image, field, mm, rotation + turn * math.pi / 3 * rank) for rank, mm in enumerate(sizes))
+    @cache
+    def explained(rank: int, degrees: float) -> float:
+        return _explained(image, field, sizes[rank], math.radians(degrees))
 
-    coarse = [(score(math.radians(d), turn), math.radians(d), turn) for d in range(0, 360, 3) for turn in (1, -1)]
-    _, start, turn = max(coarse)
+    def score(degrees: float, turn: int) -> float:
+        return sum(explained(rank, round(degrees + turn * 60 * rank, 3) % 360) for rank in range(len(sizes)))
+
+    _, start, turn = max((score(d, turn), float(d), turn) for d in range(0, 360, 3) for turn in (1, -1))
     for step in (0.75, 0.2):
-        near = [start + math.radians(step * n) for n in range(-4, 5)]
-        start = max(near, key=lambda rotation: score(rotation, turn))
-    return start, turn
+        start = max((start + step * n for n in range(-4, 5)), key=lambda degrees: score(degrees, turn))
+    return math.radians(start), turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
