@@ -61,6 +61,8 @@ def find_cylinder(volume: Volume) -> Cylinder | Words:
         )
     spacing = volume.spacing_mm
     smooth = gaussian_filter(values, [2.0 / mm for mm in spacing])
+    if smooth.max() <= 0:
+        return Words("no bright area in any slice", "各层均无高计数区")
     level = _level(smooth)
     z_mm, y_mm, x_mm = axes_mm(volume)
     slices = [_disc(plane, 0.5 * level, x_mm, y_mm, spacing) for plane in smooth]
@@ -99,7 +101,7 @@ def cut_off(values: npt.NDArray[np.float32]) -> bool:
 
 def _level(smooth: npt.NDArray[np.float32]) -> float:
     """A typical bright value: hot spheres above it and cold ones below it are few."""
-    bright = smooth[smooth > 0.25 * float(np.percentile(smooth, 99.5))]
+    bright = smooth[smooth > 0.25 * max(0.0, float(np.percentile(smooth, 99.5)))]
     return float(np.percentile(bright, 60))
 
 
