@@ -246,7 +246,7 @@ def test_rows_that_cannot_be_used_are_answered_one_by_one(table):
     assert said == [
         ("row_role", f"row {first}"),
         ("row_not_a_number", f"row {first + 1}"),
-        ("row_not_a_number", f"row {first + 2}"),
+        ("row_empty", f"row {first + 2}"),
         ("row_formula", f"row {first + 3}"),
         ("row_dilution", f"row {first + 4}"),
     ]

@@ -151,7 +151,15 @@ def _read(row: dict[str, str], column: str, line: int, problems: list[RowProblem
             f"{column} holds a formula, not a number; the tube is not used",
             f"{column} 列是公式而非数字，该管未使用",
         )
-    elif text or needed:
+    elif needed and not text:
+        _lost(
+            problems,
+            line,
+            "row_empty",
+            f"{column} is empty (a formula that was never calculated reads so too); the tube is not used",
+            f"{column} 列为空（未计算的公式也会读成空），该管未使用",
+        )
+    elif text:
         _lost(
             problems,
             line,

@@ -182,11 +182,11 @@ def _wells(rates: Sequence[NetRate], where: Mapping[str, str], remarks: list[Rem
     if live.sum() < 2:
         return []
     mean, median, n = float(net[live].mean()), float(np.median(net[live])), int(live.sum())
-    found = []
+    found, squares = [], float((u[live] ** 2).sum())
     for k in np.flatnonzero(live).tolist():
         place = {**where, "well": rates[k].well}
         factor, own = mean / net[k], u[k] / net[k]
-        rest = math.sqrt(float((u[live] ** 2).sum()) - u[k] ** 2) / (n * mean)
+        rest = math.sqrt(max(squares - u[k] ** 2, 0.0)) / (n * mean)
         u_factor = factor * math.hypot(own * (1 - net[k] / (n * mean)), rest)
         deviation = 100 * (net[k] / median - 1)
         found += [
