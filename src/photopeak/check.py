@@ -114,7 +114,8 @@ def with_backgrounds(evidence: Sequence[Evidence]) -> list[Evidence]:
 def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
     """What belongs to an emission volume travels with it: as the fact `companion` the CT of its study in the same frame of
     reference, as the fact `lesions` the segmentations and structure sets in that frame (a tuple, by file). Where the study has a
-    CT in another frame only, the fact `ct_in_another_frame` says so."""
+    CT in another frame only, the fact `ct_in_another_frame` says so; as the fact `later_frames` the later time positions.
+    """
     computed = [one for one in evidence if one.kind == "ct_volume" and one.header.get("frame_of_reference_uid")]
     drawn = [one for one in evidence if one.kind == "lesions"]
     completed = []
@@ -129,6 +130,7 @@ def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
             if own is None and any(ct.header.get("study_uid") == one.header.get("study_uid") for ct in computed):
                 facts["ct_in_another_frame"] = True
             facts |= {"lesions": lesions} if lesions else {}
+            facts |= _later_frames(one, evidence)
         completed.append(replace(one, facts={**one.facts, **facts}) if facts else one)
     return completed
 
@@ -145,6 +147,14 @@ def with_truths(evidence: Sequence[Evidence]) -> list[Evidence]:
         for one in evidence
         if one is not sealed[0]
     ]
+
+
+def _later_frames(one: Evidence, evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """The other time positions of a dynamic series, in order, for its first one."""
+    if one.kind != "pt_volume" or one.header.get("time_position") != 1 or one.series_uid is None:
+        return {}
+    later = [other for other in evidence if other.series_uid == one.series_uid and other.header.get("time_position", 1) > 1]
+    return {"later_frames": tuple(sorted(later, key=lambda other: int(other.header["time_position"])))} if later else {}
 
 
 def pair(

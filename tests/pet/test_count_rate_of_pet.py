@@ -55,11 +55,11 @@ def test_the_stated_uncertainty_of_the_peak_holds_the_truth():
     together, chance = rates_at(concentration, **MODEL)
     clean = found_of(count_rate(table(concentration, together + chance, chance)))["necr_peak"].value
     held = []
-    for _ in range(100):
+    for _ in range(50):
         prompts, randoms = (rng.poisson(0.05 * one) / 0.05 for one in (together + chance, chance))
         found = found_of(count_rate(table(concentration, prompts, randoms, duration_s="0.05")))["necr_peak"]
         held.append(abs(found.value - clean) <= 2 * found.uncertainty)
-    assert np.mean(held) >= 0.88
+    assert np.mean(held) >= 0.86
 
 
 def test_a_peak_at_the_end_is_no_peak():

@@ -66,13 +66,13 @@ def test_the_stated_uncertainty_holds_the_truth(evidence_of, table_of):
     image = small.image()
     clean = table_of(spatial_resolution(evidence_of(image, SPACING)))
     held = {"nema": [], "gaussian": []}
-    for _ in range(80):
+    for _ in range(40):
         values = image + (1000 * rng.standard_normal(image.shape)).astype(np.float32)
         for key, (value, u) in table_of(spatial_resolution(evidence_of(values, SPACING))).items():
             if key[0] == "fwhm":
                 held[key[3]].append(abs(value - clean[key][0]) <= 2 * u)
     for method, rate in held.items():
-        assert np.mean(rate) >= 0.9, method
+        assert np.mean(rate) >= 0.88, method
 
 
 def test_a_series_on_disk_is_measured(tmp_path, table_of):

@@ -20,7 +20,7 @@ from photopeak.phantom.iec_body import iec_body_files
 from photopeak.phantom.jaszczak import jaszczak_files
 from photopeak.phantom.lines import lines_files
 from photopeak.phantom.patient import patient_files
-from photopeak.phantom.pet_cylinder import pet_cylinder_files
+from photopeak.phantom.pet_cylinder import pet_cylinder_files, pet_decay_files
 from photopeak.phantom.pet_points import pet_points_files
 from photopeak.phantom.pet_tables import pet_count_rate_files, sensitivity_files
 from photopeak.phantom.planar_sources import dish_files
@@ -48,6 +48,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "whole_body_speed": whole_body_speed_files,
     "iec_body": iec_body_files,
     "patient": patient_files,
+    "pet_decay": pet_decay_files,
     "pet_points": pet_points_files,
     "pet_sensitivity": sensitivity_files,
     "pet_count_rate": pet_count_rate_files,

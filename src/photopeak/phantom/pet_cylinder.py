@@ -140,3 +140,49 @@ def pet_cylinder_files(
     }
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return (*files, out / "truth.json")
+
+
+def pet_decay_files(
+    out: Path,
+    *,
+    seed: int = 0,
+    frames: Annotated[int, Words("frames, an hour apart", "帧数（间隔 1 小时）")] = 8,
+    bq_per_ml: Annotated[float, Words("activity concentration at the start, Bq/mL", "开始时活度浓度，Bq/mL")] = 40_000.0,
+    loss_percent: Annotated[
+        float, Words("error of the first frame, %; it falls with the activity", "首帧误差，%（随活度下降）")
+    ] = -5.0,
+    slices: Annotated[int, Words("slices", "层数")] = 20,
+    noise_percent: Annotated[float, Words("noise, % of the local activity", "噪声，占局部活度的百分比")] = 4.0,
+) -> tuple[Path, ...]:
+    """Write a decay-corrected dynamic series of a long cylinder whose first frames read wrong, with truth.json beside it."""
+    spacing, matrix = (4.0, 4.0, 4.0), 80
+    middle = (2.0 * (slices - 1), 2.0 * (matrix - 1) + 0.7, 2.0 * (matrix - 1) - 0.4)
+    phantom = PetCylinder(
+        shape=(slices, matrix, matrix), spacing_mm=spacing, centre_mm=middle, length_mm=700.0, bq_per_ml=bq_per_ml
+    )
+    image = phantom.image()
+    written: list[Path] = []
+    errors: list[float] = []
+    about = Subject(manufacturer="Photopeak", model="PET decay", station="PHANTOM", serial=str(seed))
+    for n in range(frames):
+        errors.append(loss_percent * 4.0**-n)
+        values = noisy(image * np.float32(1 + errors[-1] / 100), spacing, noise_percent=noise_percent, seed=(seed, n))
+        header: dict[str, Any] = {
+            "SeriesInstanceUID": f"2.25.{90_000 + seed}",
+            "FrameOfReferenceUID": f"2.25.{91_000 + seed}",
+            "AcquisitionTime": f"{9 + n:02d}0000.000000",
+            "FrameReferenceTime": str(3_600_000 * n + 150_000),
+            "DecayFactor": None,
+        }
+        written += write_volume(
+            out / f"frame_{n + 1:02d}",
+            values,
+            spacing_mm=spacing,
+            about=about,
+            series_description="decay",
+            header=header,
+            seed=seed,
+        )
+    truth = {"phantom": "pet_decay", "count_rate_error_percent": errors, "seed": seed}
+    (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    return (*written, out / "truth.json")

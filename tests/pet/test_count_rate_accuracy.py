@@ -1,0 +1,79 @@
+"""A decaying cylinder, decay-corrected, whose high-rate frames read low by a known amount."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from photopeak.check import with_companions
+from photopeak.dicom.gather import gather
+from photopeak.pet.count_rate_accuracy import accepts, count_rate_accuracy
+from photopeak.phantom.iec_body import noisy
+from photopeak.phantom.pet_cylinder import PetCylinder, pet_decay_files
+from photopeak.procedure import Refused
+
+SPACING, SHAPE, STEP_S = (4.0, 4.0, 4.0), (20, 64, 64), 3600
+PHANTOM = PetCylinder(shape=SHAPE, spacing_mm=SPACING, centre_mm=(38.0, 126.0, 125.0), length_mm=700.0, bq_per_ml=40_000.0)
+ERRORS = (-6.0, -3.0, -1.0, 0.0, 0.0, 0.0)
+
+
+def series(evidence_of, noise=0.0, seed=0, correction="START"):
+    image, frames = PHANTOM.image(), []
+    for n, error in enumerate(ERRORS):
+        values = image * (1 + error / 100)
+        if correction == "NONE":
+            values = values * 2 ** (-n * STEP_S / 6586.2)
+        if noise:
+            values = noisy(values, SPACING, noise_percent=noise, seed=(seed, n))
+        header = {
+            "decay_correction": correction,
+            "half_life_s": 6586.2,
+            "acquisition_times": (f"2026-01-05T{9 + n:02d}:00:00",) * SHAPE[0],
+        }
+        frames.append(replace(evidence_of(values, SPACING), header=header))
+    return replace(frames[0], facts={"later_frames": tuple(frames[1:])})
+
+
+@pytest.mark.parametrize("correction", ["START", "NONE"])
+def test_known_losses_are_the_errors_found(evidence_of, table_of, correction):
+    found = table_of(count_rate_accuracy(series(evidence_of, correction=correction)))
+    for frame, truth in enumerate(ERRORS, 1):
+        assert found["count_rate_error", frame, "mean"][0] == pytest.approx(truth, abs=1e-3)
+    assert found["count_rate_error_max",][0] == pytest.approx(6.0, abs=1e-3)
+
+
+def test_only_the_concentrations_in_use_count_for_the_largest_error(evidence_of, table_of):
+    found = table_of(count_rate_accuracy(series(evidence_of), up_to_kbq_ml=30.0))
+    assert found["count_rate_error_max",][0] == pytest.approx(3.0, abs=1e-3)
+
+
+def test_the_stated_uncertainty_holds_the_truth(evidence_of, table_of):
+    held = []
+    for seed in range(10):
+        found = table_of(count_rate_accuracy(series(evidence_of, noise=8.0, seed=seed)))
+        held += [
+            abs(found["count_rate_error", f, "mean"][0] - truth) <= 2 * found["count_rate_error", f, "mean"][1]
+            for f, truth in enumerate(ERRORS[:3], 1)
+        ]
+    assert np.mean(held) >= 0.8
+
+
+def test_a_dynamic_series_on_disk_is_put_together(tmp_path, table_of):
+    pet_decay_files(tmp_path, slices=12)
+    evidence = with_companions(gather([tmp_path]).evidence)
+    suitable = [one for one in evidence if accepts(one) is None]
+    assert len(suitable) == 1
+    result = count_rate_accuracy(suitable[0])
+    found = table_of(result)
+    assert found["count_rate_error", 1, "mean"][0] == pytest.approx(-5.0, abs=0.6)
+    assert len(result.figures()) == 2
+
+
+def test_too_few_frames_or_a_small_object_are_refused(evidence_of):
+    evidence = series(evidence_of)
+    with pytest.raises(Refused):
+        count_rate_accuracy(replace(evidence, facts={}))
+    small = replace(PHANTOM, radius_mm=60.0).image()
+    narrow = replace(evidence, images=replace(evidence.images, values=small))
+    with pytest.raises(Refused):
+        count_rate_accuracy(narrow)
