@@ -72,18 +72,18 @@ class WholeBody(Result):
         )
         charts = []
         for title, label, at, counts, fitted in self.curves:
-            marks = [Line(x=at, y=counts, label=Words("counts", "计数"))]
-            if fitted is not None:
-                marks.append(Line(x=at, y=fitted, label=Words("fit", "拟合")))
-            charts.append(
-                Chart(
-                    title=title,
-                    x=Axis(label=label, unit="mm"),
-                    y=Axis(label=Words("counts", "计数"), low=0.0),
-                    marks=tuple(marks),
-                    group="profiles",
+            across = Axis(label=label, unit="mm")
+            marks: tuple[Line, ...]
+            if fitted is None:  # the speed: its variation is what there is to see
+                height = Axis(label=Words("counts, share of their mean", "计数（占均值）"), unit="%")
+                marks = (Line(x=at, y=100 * counts / counts.mean()),)
+            else:
+                height = Axis(label=Words("counts", "计数"), low=0.0)
+                marks = (
+                    Line(x=at, y=counts, label=Words("counts", "计数")),
+                    Line(x=at, y=fitted, label=Words("fit", "拟合")),
                 )
-            )
+            charts.append(Chart(title=title, x=across, y=height, marks=marks, group="profiles"))
         return (picture, *charts)
 
 
