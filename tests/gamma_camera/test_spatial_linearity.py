@@ -26,7 +26,10 @@ PIXEL = 0.75  # of the small phantom
 
 
 def slits(wave=None, **how):
-    return Slits(**{"matrix": 480, "pixel_mm": 0.9, "field_mm": (300.0, 400.0), "peak": 2500.0, **how}, **({} if wave is None else {"distortion": wave}))
+    return Slits(
+        **{"matrix": 480, "pixel_mm": 0.9, "field_mm": (300.0, 400.0), "peak": 2500.0, **how},
+        **({} if wave is None else {"distortion": wave}),
+    )
 
 
 def small(**how):

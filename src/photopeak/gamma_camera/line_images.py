@@ -17,8 +17,8 @@ from photopeak.procedure import Condition, Refused, Remark, remark
 from photopeak.words import Words
 
 FEWEST_PEAK_COUNTS = 1000  # NEMA NU 1-2007: in the peak of each strip
-SHORTEST_STRIP_MM = 10.0
-SLIT_ENDS_MM = 2.0  # left out at each end where only places matter: the blur of an end moves none across
+SHORTEST_STRIP_MM = 5.0
+SLIT_ENDS_MM = 0.0  # none left out at the ends where only places matter: the blur of an end moves none across
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def measured_frames(
 ) -> tuple[tuple[LineFrame, ...], tuple[Remark, ...]]:
     """The frames with their lines, and remarks on frames that could not be measured. Refused where none could.
 
-    Strips are 30 mm long, or, where `strip_counts` is given, as short as still have that many counts in the peak (10 mm at least) and
+    Strips are 30 mm long, or, where `strip_counts` is given, as short as still have that many counts in the peak (5 mm at least) and
     nearer to the ends.
     """
     images = planar(evidence)
@@ -123,7 +123,7 @@ def _lines(
 
 
 def _strip_of(image: npt.NDArray[Any], pixel_mm: tuple[float, float], sources: Sequence[Source], strip_counts: int) -> float:
-    """The length along a typical line in which its peak pixel collects `strip_counts`, between 10 and 30 mm."""
+    """The length along a typical line in which its peak pixel collects `strip_counts`, between 5 and 30 mm."""
     per_mm = []
     for source in sources:
         first_row, last_row, first_column, last_column = source.box

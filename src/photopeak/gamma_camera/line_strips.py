@@ -168,8 +168,7 @@ class _Cut:
         if last - first < 1:
             middle = int((self.first_mm + self.last_mm) / 2 / self.along_pixel)
             first, last = middle, middle + 1
-        number = -(-(last - first) // min(rows, last - first))
-        rows = (last - first) // number
+        rows, number = _even_parts(last - first, rows)
         first += (last - first - number * rows) // 2
         summed = self.values[first : first + number * rows].astype(np.float64).reshape(number, rows, -1).sum(axis=1)
         along = np.asarray((first + rows * (np.arange(number) + 0.5)) * self.along_pixel, dtype=np.float64)
@@ -185,6 +184,13 @@ class _Cut:
             positions_mm=(index + 0.5) * self.across_pixel,
             counts=np.take_along_axis(summed, index, axis=1),
         )
+
+
+def _even_parts(span: int, longest: int) -> tuple[int, int]:
+    """(rows of a strip, number of strips): equal strips of at most `longest` rows that leave out the least of `span` rows."""
+    longest = min(longest, span)
+    number = -(-span // longest)
+    return max(((longest, span // longest), (span // number, number)), key=lambda parts: parts[0] * parts[1])
 
 
 def _strip_length(fwhm_mm: float, slope: float, longest_mm: float, along_pixel: float) -> float:

@@ -1,7 +1,7 @@
 """Spatial linearity from parallel slits (NEMA NU 1-2007, 2.2).
 
 A slit's place is the midpoint of its two half-height points, strip by strip: strips are 30 mm long, or
-shorter (10 mm at least) where 10 000 counts remain in the peak, for a strip averages the distortion along it. Differential linearity is the
+shorter (5 mm at least) where 10 000 counts remain in the peak, for a strip averages the distortion along it. Differential linearity is the
 standard deviation of these places along each slit about its own best-fit line, pooled over the slits (n - 1 of each); absolute
 linearity is the largest distance of a place from the best-fit set of equally spaced parallel lines. UFOV and CFOV are fitted
 apart, x and y as well; `axis=mean` of the differential linearity is the average of x and y, which the standard reports. Neither
