@@ -11,6 +11,7 @@ from photopeak.dicom.gather import gather
 from photopeak.pet.cylinder_uniformity import by_slices, by_squares, five_regions, integral_along, integral_by_slice
 from photopeak.pet.uniform_cylinder import accepts, uniform_cylinder
 from photopeak.phantom.iec_body import noisy
+from photopeak.phantom.patient import Patient
 from photopeak.phantom.pet_cylinder import PetCylinder, pet_cylinder_files
 from photopeak.procedure import Refused
 
@@ -136,3 +137,8 @@ def test_another_object_is_refused(evidence_of):
     with pytest.raises(Refused):
         uniform_cylinder(evidence_of(values, (4, 4, 4)))
     assert accepts(evidence_of(values, (4, 4, 4)))
+
+
+def test_a_patient_is_no_cylinder(evidence_of):
+    patient = Patient(shape=(150, 80, 80), spacing_mm=(6.0, 6.0, 6.0))
+    assert accepts(evidence_of(patient.image(), patient.spacing_mm))

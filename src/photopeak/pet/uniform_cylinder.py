@@ -40,6 +40,7 @@ VARIATION = Quantity(name="coefficient_of_variation", unit="%", en="coefficient 
 FROM_WALL_MM = 20.0
 NOISE_SLICES = 24
 FEWEST_SLICES = 3
+MOST = 0.6  #: of the activity lies in the cylinder
 COARSE_MM = 4.0  #: the cylinder is looked for on pixels of about this size
 
 
@@ -159,10 +160,22 @@ def _located(volume: Volume) -> tuple[Cylinder, slice] | Words:
     part = uniform_slices(coarse, found)
     if part.stop - part.start < FEWEST_SLICES:
         return Words("no uniform slices", "没有均匀层面")
+    if not _holds_most(coarse, found):
+        return Words("most of the activity lies outside of the round part", "大部分活度位于圆形区域之外")
     # What was cut off at the far edge moves the middle of the matrix.
     down = (volume.values.shape[1] - rows) * volume.spacing_mm[1] / 2
     right = (volume.values.shape[2] - columns) * volume.spacing_mm[2] / 2
     return replace(found, start_mm=(found.start_mm[0] - right, found.start_mm[1] - down)), part
+
+
+def _holds_most(volume: Volume, cylinder: Cylinder) -> bool:
+    """Whether most of the activity is in the cylinder: a head is round as well, but the rest of the patient is elsewhere."""
+    _, y_mm, x_mm = axes_mm(volume)
+    x, y = cylinder.axis_at(0.0)
+    wide = np.hypot(x_mm[None, :] - x, y_mm[:, None] - y) <= 1.2 * cylinder.radius_mm
+    total = float(volume.values.sum(dtype=np.float64))
+    inside = float(volume.values[cylinder.first : cylinder.last + 1][:, wide].sum(dtype=np.float64))
+    return inside > MOST * total
 
 
 def _inside(volume: Volume, cylinder: Cylinder) -> npt.NDArray[np.bool_]:
