@@ -225,3 +225,54 @@ def user_list(home: Path | None = HOME) -> None:
 
 
 app.add_typer(user_app, name="user")
+
+app.registered_commands = [one for one in app.registered_commands if one.name != "demo"]
+
+
+@app.command("demo")
+def demo_command(
+    out: Path = typer.Option(Path("photopeak-demo"), "--out", help="folder to write into / 输出文件夹"),
+    no_serve: bool = typer.Option(False, "--no-serve", help="do not open the centre's page / 不打开质控中心页面"),
+    workers: int = typer.Option(2, "--workers", min=1, help="processes / 进程数"),
+    lang: str | None = LANG,
+) -> None:
+    """A sample folder with its report, and a made-up region of 51 cameras in the centre / 生成示例与虚构区域"""
+    from photopeak.demo import can_show, check_sample, make_sample
+    from photopeak.present.report import write_report
+    from photopeak.present.terminal import show
+
+    with _spoken(lang) as language:
+        checked = check_sample(make_sample(out / "sample"))
+        files = write_report(checked, out / "report", language=language)
+        show(checked, language, console)
+        console.print(Words("report", "报告").say(language) + f": {files.html.resolve()}", markup=False, soft_wrap=True)
+        home = out / "centre"
+        start(home)
+        migrate()
+        password = _region(home.resolve(), workers)
+        said = Words(
+            "people: admin, director, secretary, inspector, expert, physicist; password",
+            "用户：admin、director、secretary、inspector、expert、physicist；密码",
+        )
+        if password:
+            console.print(f"{said.say(language)}: {password}", markup=False, soft_wrap=True)
+        console.print(f"photopeak serve --home {home}", markup=False, soft_wrap=True)
+        if not no_serve and (can_show() or (sys.stdin.isatty() and not os.environ.get("CI"))):
+            serve_command(host="127.0.0.1", port=8000, dicom_port=11112, workers=1, home=home, lang=lang)
+
+
+def _region(home: Path, workers: int) -> str:
+    """Build the region where there is none yet; its password, or nothing where it stands already."""
+    from photopeak_centre.accounts.models import Person
+    from photopeak_centre.region import build
+
+    if Person.objects.exists():
+        return ""
+
+    def say(step: str, done: int, of: int) -> None:
+        if console.is_terminal:
+            console.print(f"{step} {done} / {of}", end="\r", markup=False)
+        elif done == of:
+            console.print(f"{step} {done} / {of}", markup=False)
+
+    return build(home, say, workers=workers)

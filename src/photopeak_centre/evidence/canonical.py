@@ -106,28 +106,16 @@ def _add(dataset: Dataset, big: bool, digest: Any, depth: int) -> None:
     for tag in sorted(dataset.keys()):
         if tag >> 16 == 2 or (tag >> 16) & 1 or tag & 0xFFFF == 0 or tag >> 16 == 0xFFFC:
             continue
-        raw = dataset.get_item(tag)
-        value = raw.value if hasattr(raw, "is_implicit_VR") else None
-        if isinstance(value, bytes) and _vr(tag, raw) != "SQ":
-            digest.update(b"%08x" % tag)
-            digest.update(_in_order(value, _vr(tag, raw), big).rstrip(b" \0"))
-            continue
         element = dataset[tag]
         digest.update(b"%08x" % tag)
         if element.VR == "SQ":
             for item in element.value:
                 digest.update(b"item")
                 _add(item, big, digest, depth + 1)
+        elif isinstance(element.value, bytes):
+            digest.update(_in_order(element.value, str(element.VR), big).rstrip(b" \0"))
         else:
-            digest.update(str(element.value if element.value is not None else "").strip().encode("utf-8", "replace"))
-
-
-def _vr(tag: int, raw: Any) -> str:
-    from pydicom.datadict import dictionary_has_tag, dictionary_VR
-
-    if raw.VR and raw.VR != "UN":
-        return str(raw.VR)
-    return str(dictionary_VR(tag)) if dictionary_has_tag(tag) else "UN"
+            digest.update(str("" if element.value is None else element.value).strip(" \0").encode("utf-8", "replace"))
 
 
 def _in_order(value: bytes, vr: str, big: bool) -> bytes:
