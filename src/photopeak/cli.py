@@ -463,6 +463,36 @@ def exercise_command(
         console.print(Words(f"keep sealed: {sealed}", f"封存：{sealed}").say(language), markup=False, soft_wrap=True)
 
 
+@app.command("deidentify")
+def deidentify_command(
+    paths: list[Path] = typer.Argument(..., help="DICOM files, folders / DICOM 文件或文件夹"),
+    out: Path = typer.Option(..., "--out", help="folder to write into / 输出文件夹"),
+    key: Path = typer.Option(..., "--key", help="file with the secret key, 16 bytes or more / 密钥文件（至少 16 字节）"),
+    lang: str | None = LANG,
+) -> None:
+    """DICOM objects without the patient, private and nested attributes too / DICOM 去标识化（含私有与嵌套属性）"""
+    from photopeak.dicom.deidentify import IdentityInPixels, deidentified_file
+
+    with _spoken(lang) as language:
+        secret = key.read_bytes().strip()
+        if len(secret) < 16:
+            raise Wrong("the key has fewer than 16 bytes", "密钥少于 16 字节")
+        out.mkdir(parents=True, exist_ok=True)
+        files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
+        refused = 0
+        for number, file in enumerate(files, 1):
+            try:
+                deidentified_file(file, out / f"{number:06d}.dcm", key=secret)
+            except IdentityInPixels:
+                refused += 1
+                said = Words("the pixels show who the patient is; not written", "图像像素含患者身份信息，未输出")
+                console.print(f"{file.name}: {said.say(language)}", markup=False)
+            except Exception as error:  # a file that is no DICOM object must not end the rest
+                refused += 1
+                console.print(f"{file.name}: {type(error).__name__}", markup=False)
+        typer.echo(f"{len(files) - refused}/{len(files)}\t{out}")
+
+
 @app.command("demo")
 def demo_command(
     out: Path = typer.Option(Path("photopeak-demo"), "--out", help="folder to write into / 输出文件夹"),

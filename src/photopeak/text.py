@@ -44,7 +44,7 @@ class TextError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDocument:
-    """The text exactly as every span of a later verdict counts it; `format` one of txt, html, docx, pdf, hl7, fhir, table."""
+    """The text exactly as every span of a later verdict counts it; `format` one of txt, html, docx, pdf, hl7, fhir, table, dicom."""
 
     text: str
     format: str

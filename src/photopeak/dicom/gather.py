@@ -21,6 +21,8 @@ from photopeak.dicom.wall import Unread, Wall, silence
 from photopeak.evidence import Evidence, EvidenceFile
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from photopeak.dicom.image import Image
     from photopeak.dicom.sources import Source
 
@@ -123,6 +125,12 @@ class _Reading:
             self.complete.append(lesion_objects.lesion_evidence(parsed, file))
             self.by_hash[file.sha256] = file.path
             return
+        if _speaks(parsed.dataset):
+            from photopeak.dicom.document import document_evidence
+
+            self.complete.append(document_evidence(parsed.dataset, file))
+            self.by_hash[file.sha256] = file.path
+            return
         found = image.image_of(parsed, file)
         if found is None:  # a directory of files, which are read one by one
             if source.named:
@@ -177,6 +185,12 @@ class _Reading:
         """What could not be used, with the copies of each file; without the files that another one claimed."""
         listed = [one for one in self.wall.unread if one.path not in self.claimed]
         return listed + [replace(one, path=path) for one in listed for path in self.copies.get(one.path, ())]
+
+
+def _speaks(header: Dataset) -> bool:
+    from photopeak.dicom.document import is_document
+
+    return is_document(header)
 
 
 def _in_order(found: list[Source]) -> list[Source]:
