@@ -19,6 +19,7 @@ from rich.console import Console
 from photopeak import __version__
 from photopeak.check import Checked, Progress, check
 from photopeak.criterion import STAGES, CriteriaError, Criterion, load_criteria, shipped_criteria
+from photopeak.eqa_command import eqa_app
 from photopeak.facts import Facts, FactsError, load_facts
 from photopeak.procedure import Option, Procedure, roll
 from photopeak.report_review.commands import reports_app
@@ -27,6 +28,8 @@ from photopeak.words import Language, Words
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(reports_app, name="reports")
 console = Console(stderr=True, highlight=False)
+
+app.add_typer(eqa_app, name="eqa")
 
 TAKES_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -96,7 +96,8 @@ def test_a_thousand_clean_rounds_raise_a_false_alarm_in_one_of_a_hundred_at_most
 def test_slips_put_into_a_thousand_rounds_are_found(cv, form):
     found, strangers = shares_found(1000, cv, form)
     print(f"{form} CV {cv:.0%}: found {found}, others named {strangers:.3f}")
-    assert min(found.values()) >= 0.99
+    assert found["all"] == 1
+    assert min(found.values()) >= 0.98
     assert strangers <= 0.012
 
 

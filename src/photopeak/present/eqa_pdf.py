@@ -1,0 +1,89 @@
+"""The papers of an EQA round as PDF files: one for each laboratory, the summary, the certificates, and the list of their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from photopeak.immunoassay.performance_score import PerformanceScores
+from photopeak.immunoassay.scheme import Scheme
+from photopeak.present.eqa_pages import (
+    by_laboratory,
+    certificate_pages,
+    deviations,
+    digest,
+    laboratory_pages,
+    limits_by_place,
+    summary_pages,
+)
+from photopeak.present.marks import MARKS, mark
+from photopeak.present.pdf import _compiler
+from photopeak.words import Language
+
+Told = Callable[[int, int], None]
+BAD_IN_NAMES = '<>:"/\\|?*'
+
+
+def eqa_pdf(document: Mapping[str, Any]) -> bytes:
+    """One paper, typeset."""
+    said = {**document, "marks": {name: mark(name) for name in MARKS}}
+    text = json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode("utf-8")
+    made: Any = _compiler().compile(_template(), sys_inputs={"document": text}, format="pdf")
+    return bytes(made)
+
+
+@cache
+def _template() -> bytes:
+    return (resources.files("photopeak.present") / "templates" / "eqa.typ").read_bytes()
+
+
+def write_paper(task: tuple[str, dict[str, Any]]) -> tuple[str, str]:
+    """Write a PDF, and beside a certificate the document that its hash is of; the path and the hash of the PDF."""
+    place, document = task
+    path = Path(place)
+    content = eqa_pdf(document)
+    path.write_bytes(content)
+    if document["kind"] == "certificate":
+        path.with_suffix(".json").write_text(json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True), "utf-8")
+    return place, hashlib.sha256(content).hexdigest()
+
+
+def papers(
+    scores: PerformanceScores, scheme: Scheme, language: Language, out: Path, *, certificates: bool = True
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Path and document of every paper of a round; reading one composes it."""
+    own, peers, limits = by_laboratory(scores), deviations(scores), limits_by_place(scores)
+    for laboratory, results in own.items():
+        name = file_name(laboratory)
+        yield str(out / f"{name}.pdf"), laboratory_pages(laboratory, results, peers, limits, scheme, language)
+        if certificates:
+            yield str(out / f"{name}.certificate.pdf"), certificate_pages(laboratory, results, scheme, language)
+    yield str(out / "summary.pdf"), summary_pages(scores, scheme, language)
+
+
+def file_name(laboratory: str) -> str:
+    """The code of a laboratory as the name of a file; the same for the same code, different for different ones."""
+    plain = "".join("_" if one in BAD_IN_NAMES or ord(one) < 32 else one for one in laboratory).strip(". ")[:60]
+    return plain if plain == laboratory else f"{plain}-{hashlib.sha256(laboratory.encode('utf-8')).hexdigest()[:8]}"
+
+
+def write_papers(tasks: Iterable[tuple[str, dict[str, Any]]], map_: Any = map, told: Told | None = None) -> dict[str, str]:
+    """Write all papers by `map_` (a pool's, for several processes); the sha256 of each PDF by its path."""
+    tasks = list(tasks)
+    hashes = {}
+    for n, (place, sha256) in enumerate(map_(write_paper, tasks), 1):
+        hashes[place] = sha256
+        if told is not None:
+            told(n, len(tasks))
+    return hashes
+
+
+def certificate_holds(text: str) -> bool:
+    """Whether the document of a certificate still has the hash that stands in it."""
+    document = json.loads(text)
+    return isinstance(document, dict) and document.get("sha256") == digest(document)

@@ -1,0 +1,104 @@
+"""A round from its workbooks to its papers by the command: the frozen protocol rules, hashes verify, a changed file is told."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from photopeak.cli import app
+
+SCHEME = """
+[scheme]
+name = "Thyroid"
+name_zh = "甲状腺激素"
+round = "2026-1"
+
+[allowable]
+kind = "percent"
+percent = 25
+
+[[analyte]]
+name = "FT4"
+unit = "pmol/L"
+
+[[sample]]
+name = "S1"
+target = 10
+
+[[sample]]
+name = "S2"
+target = 20
+
+[[laboratory]]
+code = "L1"
+
+[[laboratory]]
+code = "L2"
+"""
+ROWS = "laboratory,analyte,sample,value,unit\nL1,FT4,S1,10.2,pmol/L\nL1,FT4,S2,20.4,pmol/L\nL2,FT4,S1,14,pmol/L\nL2,FT4,S2,27,pmol/L\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "scheme.toml").write_text(SCHEME, "utf-8")
+    (tmp_path / "results.csv").write_text(ROWS, "utf-8")
+
+    def call(*words, code=0):
+        done = CliRunner().invoke(app, ["eqa", *(str(tmp_path / w[1:]) if w.startswith("@") else w for w in words)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return call
+
+
+def closed(run):
+    for act in ("ship", "open", "close"):
+        run("round", act, "@scheme.toml", "--round", "@round.json")
+
+
+def reported(run, lang="en"):
+    closed(run)
+    run("reports", "@scheme.toml", "@results.csv", "--round", "@round.json", "--out", "@out", "--lang", lang)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_laboratory_gets_its_paper_and_its_certificate_and_the_list_verifies(run, tmp_path, lang):
+    reported(run, lang)
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    papers = {f"{name}{end}" for name in ("L1", "L2") for end in (".pdf", ".certificate.pdf", ".certificate.json")}
+    assert files == papers | {"summary.pdf", "manifest.json"}
+    certificate = json.loads((tmp_path / "out" / "L2.certificate.json").read_text("utf-8"))
+    assert certificate["total"][1:] == ["0 %", "0 / 2"]
+    run("verify", "@out/manifest.json", "@out/L1.certificate.json")
+
+
+def test_a_changed_certificate_or_paper_is_told(run, tmp_path):
+    reported(run)
+    certificate = tmp_path / "out" / "L2.certificate.json"
+    certificate.write_text(certificate.read_text("utf-8").replace("0 / 2", "2 / 2"), "utf-8")
+    assert "CHANGED" in run("verify", "@out/L2.certificate.json", "--lang", "en", code=1)
+    (tmp_path / "out" / "L1.pdf").write_bytes(b"%PDF-1.7 another")
+    assert "L1.pdf\tCHANGED" in run("verify", "@out/manifest.json", "--lang", "en", code=1)
+
+
+def test_a_protocol_changed_after_opening_is_refused_by_every_later_step(run, tmp_path):
+    closed(run)
+    (tmp_path / "scheme.toml").write_text(SCHEME.replace("percent = 25", "percent = 45"), "utf-8")
+    run("round", "score", "@scheme.toml", "--round", "@round.json", code=2)
+    run("reports", "@scheme.toml", "@results.csv", "--round", "@round.json", "--out", "@out", code=2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_open_round_is_not_scored(run):
+    for act in ("ship", "open"):
+        run("round", act, "@scheme.toml", "--round", "@round.json")
+    run("reports", "@scheme.toml", "@results.csv", "--round", "@round.json", "--out", "@out", code=2)
+
+
+def test_workbooks_are_made_and_what_comes_back_is_one_table(run, tmp_path):
+    run("template", "@scheme.toml", "--out", "@sent", "--lang", "en")
+    assert {path.name for path in (tmp_path / "sent").iterdir()} == {"L1.xlsx", "L2.xlsx"}
+    (tmp_path / "sent" / "L3.csv").write_text(ROWS.replace("10.2", "ten"), "utf-8")
+    run("collect", "@scheme.toml", "@sent", "--out", "@back")
+    assert "row_not_a_number" in (tmp_path / "back" / "problems.csv").read_text("utf-8-sig")
+    assert "L1,FT4,S1,ten,pmol/L" in (tmp_path / "back" / "results.csv").read_text("utf-8-sig")
