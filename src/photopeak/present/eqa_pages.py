@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import photopeak
@@ -100,13 +100,14 @@ def laboratory_pages(
     limits: Mapping[Place, tuple[float, float]],
     scheme: Scheme,
     language: Language,
+    grounds: dict[Place, str],
 ) -> dict[str, Any]:
-    """Everything that is printed for one laboratory; `sha256` is that of all the rest."""
+    """Everything that is printed for one laboratory; `sha256` is that of all the rest. `grounds` is kept from one to the next."""
     pages: dict[str, list[dict[str, Any]]] = {}
     for analyte in dict.fromkeys(one.group.analyte for one in own):
         some = [one for one in own if one.group.analyte == analyte]
         known = scheme.analyte(analyte)
-        pages.setdefault(known.group if known is not None else "", []).append(_analyte(some, peers, limits, language))
+        pages.setdefault(known.group if known is not None else "", []).append(_analyte(some, peers, limits, language, grounds))
     good, judged = accepted(own)
     document = {
         "kind": "report",
@@ -163,6 +164,7 @@ def _analyte(
     peers: Mapping[Place, Mapping[int, float]],
     limits: Mapping[Place, tuple[float, float]],
     language: Language,
+    grounds: dict[Place, str],
 ) -> dict[str, Any]:
     good, judged = accepted(some)
     group = some[0].group
@@ -175,7 +177,7 @@ def _analyte(
         "share": _share(good, judged),
         "fails": judged > good,
         "sentence": _sentence(some, language),
-        "rows": [_row(one, peers.get(_place(one), {}), limits.get(_place(one)), language) for one in some],
+        "rows": [_row(one, peers.get(_place(one), {}), limits.get(_place(one)), language, grounds) for one in some],
     }
 
 
@@ -195,7 +197,13 @@ def _sentence(some: Sequence[Scored], language: Language) -> str:
     return words.say(language)
 
 
-def _row(one: Scored, peers: Mapping[int, float], limit: tuple[float, float] | None, language: Language) -> dict[str, Any]:
+def _row(
+    one: Scored,
+    peers: Mapping[int, float],
+    limit: tuple[float, float] | None,
+    language: Language,
+    grounds: dict[Place, str],
+) -> dict[str, Any]:
     reported, target = one.reported, one.target
     aim = written(float(target.value), target.u or None) if target is not None else None
     percent = one.limit_percent if one.limit_percent is not None else peers.get(reported.line)
@@ -203,7 +211,9 @@ def _row(one: Scored, peers: Mapping[int, float], limit: tuple[float, float] | N
     outcome = {True: "pass", False: "fail", None: "not_assessed"}[one.good]
     said = STATE_WORDS[reported.state].say(language) if reported.state else OUTCOME_WORDS[outcome].say(language)
     where = " ".join(part for part in (reported.sample, one.analyser) if part)
-    band = 200 * target.u / abs(float(target.value)) if target is not None else 0.0
+    if _place(one) not in grounds:
+        band = 200 * target.u / abs(float(target.value)) if target is not None else 0.0
+        grounds[_place(one)] = ground(peers.values(), limit, band)
     return {
         "sample": where,
         "result": ABSENT if reported.value is None else reported.sign + significant(float(reported.value)),
@@ -214,7 +224,7 @@ def _row(one: Scored, peers: Mapping[int, float], limit: tuple[float, float] | N
         "z": "" if z is None else ("z′ " if z.quantity.name == "z_prime" else "z ") + to_place(z.value, -1),
         "outcome": outcome,
         "verdict": said,
-        "plot": plot(None if one.limit_percent is not None else percent, peers, reported.line, limit, band, outcome),
+        "plot": plot(None if one.limit_percent is not None else percent, limit, grounds[_place(one)], outcome),
     }
 
 
@@ -223,32 +233,32 @@ def _allowed(limit: tuple[float, float]) -> str:
     return f"±{to_place(high, -1)}" if abs(low + high) < 1e-9 else f"{to_place(low, -1)} – +{to_place(high, -1)}"
 
 
-def plot(
-    own: float | None,
-    peers: Mapping[int, float],
-    line: int,
-    limit: tuple[float, float] | None,
-    band: float,
-    outcome: str,
-) -> str:
+def plot(own: float | None, limit: tuple[float, float] | None, behind: str, outcome: str) -> str:
     """Where a result stands in its group: 200 × 18 units, zero in the middle; what lies beyond the ends stands at them."""
-    reach = REACH * max(-limit[0], limit[1]) if limit is not None else PLAIN_REACH
+    body, x = behind, 0.0 if own is None else _at(own, limit)
+    if own is not None and outcome == "fail":
+        body += element("rect", x=x - 4, y=5, width=8, height=8, fill=TONES["fail"].mark, stroke=PAPER)
+    elif own is not None:
+        body += element("circle", cx=x, cy=9, r=4, fill=SERIES[0].colour, stroke=PAPER)
+    return element("svg", body, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}")
 
-    def at(percent: float) -> float:
-        return WIDTH / 2 + (WIDTH / 2 - 6) * max(-1.0, min(1.0, percent / reach))
 
-    body = element("rect", x=at(-band), y=3, width=at(band) - at(-band), height=12, fill=BAND)
+def ground(peers: Iterable[float], limit: tuple[float, float] | None, band: float) -> str:
+    """What all plots of one group have in common: the target's band, zero, the allowable error, the results of the group."""
+    left, right = _at(-band, limit), _at(band, limit)
+    body = element("rect", x=left, y=3, width=right - left, height=12, fill=BAND)
     body += path(f"M0 9H{number(WIDTH)}", LINE, 0.8) + path(f"M{number(WIDTH / 2)} 2V16", INK_3, 0.8)
     for edge in limit or ():
-        body += path(f"M{number(at(edge))} 1V17", TONES["provisional"].mark, 1, dash="3 2")
+        body += path(f"M{number(_at(edge, limit))} 1V17", TONES["provisional"].mark, 1, dash="3 2")
     # laboratories that would cover each other are one dot
-    for x in sorted({round(at(value), 0) for other, value in peers.items() if other != line}):
+    for x in sorted({2 * round(_at(value, limit) / 2) for value in peers}):
         body += element("circle", cx=x, cy=9, r=2.6, fill="#9fadb9", stroke=PAPER, stroke_width=0.5)
-    if own is not None and outcome == "fail":
-        body += element("rect", x=at(own) - 4, y=5, width=8, height=8, fill=TONES["fail"].mark, stroke=PAPER)
-    elif own is not None:
-        body += element("circle", cx=at(own), cy=9, r=4, fill=SERIES[0].colour, stroke=PAPER)
-    return element("svg", body, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}")
+    return body
+
+
+def _at(percent: float, limit: tuple[float, float] | None) -> float:
+    reach = REACH * max(-limit[0], limit[1]) if limit is not None else PLAIN_REACH
+    return WIDTH / 2 + (WIDTH / 2 - 6) * max(-1.0, min(1.0, percent / reach))
 
 
 def summary_pages(scores: PerformanceScores, scheme: Scheme, language: Language) -> dict[str, Any]:

@@ -58,9 +58,10 @@ def papers(
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     """Path and document of every paper of a round; reading one composes it."""
     own, peers, limits = by_laboratory(scores), deviations(scores), limits_by_place(scores)
+    grounds: dict[tuple[str, str, str], str] = {}
     for laboratory, results in own.items():
         name = file_name(laboratory)
-        yield str(out / f"{name}.pdf"), laboratory_pages(laboratory, results, peers, limits, scheme, language)
+        yield str(out / f"{name}.pdf"), laboratory_pages(laboratory, results, peers, limits, scheme, language, grounds)
         if certificates:
             yield str(out / f"{name}.certificate.pdf"), certificate_pages(laboratory, results, scheme, language)
     yield str(out / "summary.pdf"), summary_pages(scores, scheme, language)
