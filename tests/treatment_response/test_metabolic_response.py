@@ -49,6 +49,15 @@ def test_a_faint_baseline_is_not_measurable_and_the_livers_are_compared(measured
     assert value_of(result, "liver_sul_difference").value == pytest.approx(100 * 0.5 / 2.1)
 
 
+@pytest.mark.parametrize(("uptake", "measurable"), [(4.0, True), (3.0, False)])
+def test_of_a_diseased_liver_the_blood_pool_is_the_reference(measured, uptake, measurable):
+    """Truth: 2 x 1.5 + 2 x 0.2 = 3.4."""
+    names = "baseline_uptake,followup_uptake,baseline_blood_pool_mean,baseline_blood_pool_sd"
+    codes = [one.code for one in measured("metabolic_response", f"{names}\n{uptake},1,1.5,0.2").remarks]
+    assert ("not_measurable" in codes) is not measurable
+    assert "measurability_unknown" not in codes
+
+
 def test_the_uncertainty_of_the_change_holds_the_truth(measured, value_of):
     generator, inside = np.random.default_rng(8), 0
     names = "baseline_uptake,baseline_uptake_u,followup_uptake,followup_uptake_u"

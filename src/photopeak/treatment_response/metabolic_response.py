@@ -63,6 +63,12 @@ def metabolic_response(
         float | None, Words("liver mean at baseline, SUL", "基线肝均值，SUL"), Column(above=0)
     ] = None,
     baseline_liver_sd: Annotated[float | None, Words("liver SD at baseline, SUL", "基线肝标准差，SUL"), Column(least=0)] = None,
+    baseline_blood_pool_mean: Annotated[
+        float | None, Words("blood pool mean at baseline, SUL", "基线血池均值，SUL"), Column(above=0)
+    ] = None,
+    baseline_blood_pool_sd: Annotated[
+        float | None, Words("blood pool SD at baseline, SUL", "基线血池标准差，SUL"), Column(least=0)
+    ] = None,
     followup_liver_mean: Annotated[
         float | None, Words("liver mean at follow-up, SUL", "随访肝均值，SUL"), Column(above=0)
     ] = None,
@@ -147,23 +153,27 @@ def _eortc(case: Case) -> Callable[[float], str]:
 
 
 def _measurable(case: Case, before: float) -> list[Remark]:
-    if not case.has("baseline_liver_mean", "baseline_liver_sd"):
-        return [
-            remark(
-                "measurability_unknown",
-                en="liver mean and SD at baseline are not given: whether the lesion is measurable by PERCIST is not known",
-                zh="未给出基线肝均值和标准差：无法判断病灶按 PERCIST 是否可测",
-            )
-        ]
+    """Held against the liver; where only the blood pool is given (a diseased liver), against that."""
     own = rule("percist_measurable")
-    least = own["liver_factor"] * case.number("baseline_liver_mean") + own["liver_sd"] * case.number("baseline_liver_sd")
-    if before >= least:
-        return []
+    for organ, en, zh in (("liver", "liver", "肝"), ("blood_pool", "blood pool", "血池")):
+        if case.has(f"baseline_{organ}_mean", f"baseline_{organ}_sd"):
+            factor, deviations = own[f"{organ}_factor"], own["standard_deviations"]
+            least = factor * case.number(f"baseline_{organ}_mean") + deviations * case.number(f"baseline_{organ}_sd")
+            if before >= least:
+                return []
+            rule_en, rule_zh = f"{factor:g} {en} means + {deviations:g} SD", f"{factor:g} 倍{zh}均值 + {deviations:g} 倍标准差"
+            return [
+                remark(
+                    "not_measurable",
+                    en=f"baseline uptake {before:g} is below {least:.3g} ({rule_en}, provisional): not measurable by PERCIST",
+                    zh=f"基线摄取 {before:g} 低于 {least:.3g}（{rule_zh}，待核）：按 PERCIST 不可测",
+                )
+            ]
     return [
         remark(
-            "not_measurable",
-            en=f"baseline uptake {before:g} is below {least:.3g} (1.5 liver means + 2 SD, provisional): not measurable by PERCIST",
-            zh=f"基线摄取 {before:g} 低于 {least:.3g}（1.5 倍肝均值 + 2 倍标准差，待核）：按 PERCIST 不可测",
+            "measurability_unknown",
+            en="mean and SD at baseline of liver or blood pool are not given: whether the lesion is measurable by PERCIST is not known",
+            zh="未给出基线肝或血池的均值和标准差：无法判断病灶按 PERCIST 是否可测",
         )
     ]
 
