@@ -29,6 +29,12 @@ def _databases():
     setup_test_environment()
     made = setup_databases(verbosity=0, interactive=False)
     yield
+    if connection.vendor == "postgresql":  # a killed process under test may have left its session open
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
     teardown_databases(made, verbosity=0)
     teardown_test_environment()
 

@@ -5,21 +5,24 @@ Success is answered only after the image is on the disk and in the database.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import connection
 from django.utils import timezone
 
 from photopeak_centre.evidence.intake import take
 from photopeak_centre.evidence.models import HandIn, Sender
 
 logger = logging.getLogger(__name__)
+P, T = ParamSpec("P"), TypeVar("T")
 MEMORY_BYTES = 4 * 2**30
 LARGEST_PDU = 2**18  #: what we offer; a peer that announces more than this and some room is cut off
 LARGEST_OBJECT = 2**30
@@ -44,6 +47,19 @@ def _sender(event: Any) -> Sender | None:
     return sender_of(association.requestor.address, certificate, association.requestor.ae_title.strip())
 
 
+def _database_given_back(handler: Callable[P, T]) -> Callable[P, T]:
+    """Close the thread's database connection after the handler: an association's threads end without telling Django."""
+
+    @functools.wraps(handler)
+    def handled(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return handler(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return handled
+
+
 class Receiver:
     """Handlers of one server. A hand-in is opened per association."""
 
@@ -51,16 +67,16 @@ class Receiver:
         self.hand_ins: dict[Any, HandIn] = {}
         self.lock = threading.Lock()
 
+    @_database_given_back
     def requested(self, event: Any) -> None:
         """Reject an association whose peer is nobody."""
-        close_old_connections()
         if _sender(event) is None:
             logger.warning("rejected a peer at %s", event.assoc.requestor.address)
             event.assoc.acse.send_reject(0x01, 0x01, 0x01)
             event.assoc.kill()
 
+    @_database_given_back
     def store(self, event: Any) -> int:
-        close_old_connections()
         try:
             sender = _sender(event)
             if sender is None:
@@ -84,11 +100,11 @@ class Receiver:
                 self.hand_ins[association] = opened
             return self.hand_ins[association]
 
+    @_database_given_back
     def ended(self, event: Any) -> None:
         with self.lock:
             hand_in = self.hand_ins.pop(event.assoc, None)
         if hand_in is not None:
-            close_old_connections()
             HandIn.objects.filter(pk=hand_in.pk).update(closed=timezone.now())
 
 
