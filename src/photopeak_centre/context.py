@@ -23,12 +23,22 @@ ENTRIES: tuple[tuple[tuple[str, str], tuple[tuple[str, str, str, str], ...]], ..
             ("results", "Results", "检测结果", "see"),
             ("jobs", "Jobs", "任务", "see"),
             ("held", "Held back", "待处理文件", "hand_in"),
+            ("visits", "Site visits", "现场检查", "visit"),
+            ("readings", "Image reading", "图像评阅", "read_images"),
+            ("findings", "Findings", "问题与整改", "see"),
+            ("documents", "Documents", "文书", "see"),
+            ("indicators", "Indicators", "质控指标", "see"),
         ),
     ),
     (
         ("Centre", "中心"),
         (
             ("region", "Region", "区域概况", "region"),
+            ("campaigns", "Campaigns", "检查计划", "plan"),
+            ("half_years", "Half-year reports", "半年报告", "region"),
+            ("eqa_rounds", "EQA rounds", "室间质评", "eqa"),
+            ("meetings", "Committee", "专家委员会", "committee"),
+            ("courses", "Training", "培训", "region"),
             ("people", "People", "人员", "manage_people"),
             ("senders", "Senders", "发送方", "manage_people"),
             ("audit", "Audit", "审计日志", "read_audit"),
@@ -81,6 +91,15 @@ SECTIONS = {
     "job": "jobs",
     "person_new": "people",
     "person_edit": "people",
+    "campaign": "campaigns",
+    "campaign_new": "campaigns",
+    "visit": "visits",
+    "finding": "findings",
+    "document": "documents",
+    "half_year": "half_years",
+    "eqa_round": "eqa_rounds",
+    "meeting": "meetings",
+    "course": "courses",
 }
 
 

@@ -80,6 +80,13 @@ INSTALLED_APPS = [
     "photopeak_centre.evidence",
     "photopeak_centre.jobs",
     "photopeak_centre.checks",
+    "photopeak_centre.campaigns",
+    "photopeak_centre.findings",
+    "photopeak_centre.eqa_rounds",
+    "photopeak_centre.indicators",
+    "photopeak_centre.half_year",
+    "photopeak_centre.committee",
+    "photopeak_centre.courses",
 ]
 MIDDLEWARE = [
     "photopeak_centre.headers.SecurityHeaders",

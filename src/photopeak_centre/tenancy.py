@@ -18,6 +18,8 @@ class OwnedQuerySet(models.QuerySet[Any]):
         if reach != "own":
             return self.none()
         path = self.model.OWNER
+        if path is None:  # the centre's own
+            return self.none()
         return self.filter(**{f"{path}__in" if path else "pk__in": person.own_organisations()})
 
 

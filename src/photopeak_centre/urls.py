@@ -1,5 +1,7 @@
 """Every address of the centre."""
 
+from importlib import import_module
+
 from django.urls import path
 
 from photopeak_centre.accounts import views as accounts
@@ -10,6 +12,9 @@ from photopeak_centre.devices import workbook
 from photopeak_centre.evidence import views as evidence
 from photopeak_centre.hospitals import views as hospitals
 from photopeak_centre.jobs import views as jobs
+
+#: folders whose addresses stand in a urls.py of their own
+FOLDERS = ("campaigns", "findings", "eqa_rounds", "indicators", "half_year", "committee", "courses")
 
 urlpatterns = [
     path("", accounts.home, name="home"),
@@ -57,3 +62,5 @@ urlpatterns = [
     path("health/", audit.health, name="health"),
     path("alive/", audit.alive, name="alive"),
 ]
+for _folder in FOLDERS:
+    urlpatterns += import_module(f"photopeak_centre.{_folder}.urls").urlpatterns

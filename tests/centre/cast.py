@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.test import Client
@@ -21,7 +23,11 @@ from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.jobs.models import Job
 
 PLANTED = "Zwischenwasser"
-_numbers = itertools.count(700_001)  # identifiers long enough to be found in a page
+numbers = itertools.count(700_001)  # identifiers long enough to be found in a page
+#: cast_x.py beside this file: `things_of(organisation, device, result, by, word)`, by the name routes use; `CENTRE_ONLY`: those
+#: of them that no hospital's own role reaches
+_MORE = [importlib.import_module(file.stem) for file in sorted(Path(__file__).parent.glob("cast_*.py"))]
+CENTRE_ONLY = {"person", "sender"}.union(*(more.CENTRE_ONLY for more in _MORE))
 
 
 @dataclass
@@ -55,7 +61,7 @@ def centre() -> Organisation:
 
 def make_device(organisation: Organisation, word: str = "A", **fields: Any) -> Device:
     given = {"kind": "spect", "manufacturer": f"Meridian{word}", "model": f"NM-640{word}", "serial": f"20417{word}"}
-    return Device.objects.create(pk=next(_numbers), organisation=organisation, **{**given, **fields})
+    return Device.objects.create(pk=next(numbers), organisation=organisation, **{**given, **fields})
 
 
 def make_result(device: Device, study: Study, value: float, outcome: str, by: Person | None = None, word: str = "") -> Result:
@@ -64,12 +70,12 @@ def make_result(device: Device, study: Study, value: float, outcome: str, by: Pe
         "measurements": [], "verdicts": [], "refusal": None, "remarks": [{"code": "x", "en": f"remark {word}", "zh": word}], "conditions": [],
     }  # fmt: skip
     result = Result.objects.create(
-        pk=next(_numbers), organisation=device.organisation, study=study, device=device, job=next(_numbers), procedure="gamma_camera.flood_uniformity",
+        pk=next(numbers), organisation=device.organisation, study=study, device=device, job=next(numbers), procedure="gamma_camera.flood_uniformity",
         name_en="Flood uniformity", name_zh="泛源均匀性", version="0.1.0", evidence_sha256="0" * 64, stage="status",
         acquired=timezone.now(), outcome=outcome, document=document,
     )  # fmt: skip
     measurement = Measurement.objects.create(
-        pk=next(_numbers), result=result, device=device, acquired=result.acquired, quantity="integral_uniformity", place='{"detector":1}',
+        pk=next(numbers), result=result, device=device, acquired=result.acquired, quantity="integral_uniformity", place='{"detector":1}',
         where={"detector": 1}, value=value, unit="%", uncertainty=0.1,
     )  # fmt: skip
     criterion = {
@@ -85,12 +91,12 @@ def make_result(device: Device, study: Study, value: float, outcome: str, by: Pe
 
 def hospital(word: str, name: str, by: Person) -> Hospital:
     organisation = Organisation.objects.create(
-        pk=next(_numbers), kind="hospital", name_zh=name, name_en=f"{name} Hospital", district_zh=f"区{word}"
+        pk=next(numbers), kind="hospital", name_zh=name, name_en=f"{name} Hospital", district_zh=f"区{word}"
     )
     Department.objects.create(organisation=organisation, name_zh=f"科{word}")
     device = make_device(organisation, word, station=f"ST{word}", room=f"room{word}")
     limit = DeviceLimit.objects.create(
-        pk=next(_numbers),
+        pk=next(numbers),
         device=device,
         basis="baseline",
         quantity="integral_uniformity",
@@ -99,9 +105,9 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
         source=f"paper {word}",
     )
     who = person("hospital_physicist", organisation, f"physicist{word}".lower())
-    hand_in = HandIn.objects.create(pk=next(_numbers), organisation=organisation, by=who, route="browser")
+    hand_in = HandIn.objects.create(pk=next(numbers), organisation=organisation, by=who, route="browser")
     study = Study.objects.create(
-        pk=next(_numbers),
+        pk=next(numbers),
         organisation=organisation,
         uid=f"1.2.{organisation.pk}",
         device=device,
@@ -119,7 +125,7 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
         name=f"file{word}.dcm",
     )
     held = Held.objects.create(
-        pk=next(_numbers),
+        pk=next(numbers),
         organisation=organisation,
         hand_in=hand_in,
         kind="patient",
@@ -130,20 +136,22 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
         blob=blob,
     )
     job = Job.objects.create(
-        pk=next(_numbers), organisation=organisation, study=study, state="dead", not_before=timezone.now(), code=f"c{word}"[:40]
+        pk=next(numbers), organisation=organisation, study=study, state="dead", not_before=timezone.now(), code=f"c{word}"[:40]
     )
     result = make_result(device, study, 6.2 if word else 4.0, "fail", by=by, word=word)
     svg = keep(f"<svg xmlns='http://www.w3.org/2000/svg'>{word}</svg>".encode())
     drawing = Drawing.objects.create(
-        pk=next(_numbers), result=result, number=1, title_en=f"t{word}", title_zh=f"图{word}", en=svg, zh=svg, pixels=keep(b"\0" * 16),
+        pk=next(numbers), result=result, number=1, title_en=f"t{word}", title_zh=f"图{word}", en=svg, zh=svg, pixels=keep(b"\0" * 16),
         about={"rows": 2, "columns": 2, "pixel_mm": [1, 1], "left_mm": 0, "top_mm": 0, "window": [0, 1], "unit": {"en": "", "zh": ""}, "palette": "grey", "overlays": []},
     )  # fmt: skip
-    sender = Sender.objects.create(pk=next(_numbers), organisation=organisation, address="192.0.2.7", ae_title=f"AE{word}"[:16])
+    sender = Sender.objects.create(pk=next(numbers), organisation=organisation, address="192.0.2.7", ae_title=f"AE{word}"[:16])
     record("added", f"device {device.pk}", organisation=organisation.pk, name=word)
-    things = {
+    things: dict[str, Any] = {
         "hospital": organisation, "device": device, "limit": limit, "hand_in": hand_in, "study": study, "held": held, "job": job, "result": result,
         "drawing": drawing, "sender": sender, "person": who,
     }  # fmt: skip
+    for more in _MORE:
+        things |= more.things_of(organisation, device, result, by, word)
     return Hospital(organisation, things)
 
 

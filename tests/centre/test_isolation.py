@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.urls import get_resolver, reverse
 
-from cast import PLANTED, make_cast, signed_in
+from cast import CENTRE_ONLY, PLANTED, make_cast, signed_in
 from photopeak_centre.accounts.roles import ROLES
 from photopeak_centre.routes import GETTERS
 
@@ -72,7 +72,7 @@ def own_answers_and_foreign_is_404(cast, name, role):
     own, foreign = cast.a.things[route.about], cast.b.things[route.about]
     may = route.act is None or route.act in ROLES[role].acts
     for method in route.methods:
-        allowed = may and (reach == "all" or (reach == "own" and route.about not in ("person", "sender")))
+        allowed = may and (reach == "all" or (reach == "own" and route.about not in CENTRE_ONLY))
         if name == "study" and method == "POST":
             allowed = allowed and "hand_in" in ROLES[role].acts
         answer, body = ask(client, method, reverse(name, args=[own.pk]))

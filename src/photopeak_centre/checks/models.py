@@ -18,7 +18,7 @@ from photopeak_centre.tenancy import Owned
 class Result(models.Model):
     """One procedure on one evidence, by one version. A newer analysis supersedes it; it is never changed."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="results")
     device = models.ForeignKey(Device, null=True, on_delete=models.SET_NULL, related_name="results")
@@ -60,7 +60,7 @@ class Result(models.Model):
 class Measurement(models.Model):
     """A number with its unit, standard uncertainty and place. `place` is `where` as canonical text, for lookups."""
 
-    OWNER: ClassVar[str] = "result__organisation"
+    OWNER: ClassVar[str | None] = "result__organisation"
     result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="measurements")
     device = models.ForeignKey(Device, null=True, on_delete=models.SET_NULL)
     acquired = models.DateTimeField()
@@ -79,7 +79,7 @@ class Measurement(models.Model):
 class Judgement(models.Model):
     """A verdict with the criterion it cites, exactly as judged. Never changed."""
 
-    OWNER: ClassVar[str] = "result__organisation"
+    OWNER: ClassVar[str | None] = "result__organisation"
     result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="judgements")
     measurement = models.ForeignKey(Measurement, null=True, on_delete=models.CASCADE, related_name="judgements")
     outcome = models.CharField(max_length=16)
@@ -90,7 +90,7 @@ class Judgement(models.Model):
 class Latest(models.Model):
     """The last accepted-or-open measurement of one quantity at one place of one device: what lists and the region read."""
 
-    OWNER: ClassVar[str] = "device__organisation"
+    OWNER: ClassVar[str | None] = "device__organisation"
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="latest")
     quantity = models.CharField(max_length=80)
     place = models.CharField(max_length=200)
@@ -108,7 +108,7 @@ class Latest(models.Model):
 class Drawing(models.Model):
     """A figure of a result: its drawing in both languages, and for a picture its pixels for the viewer."""
 
-    OWNER: ClassVar[str] = "result__organisation"
+    OWNER: ClassVar[str | None] = "result__organisation"
     result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="drawings")
     number = models.PositiveSmallIntegerField()
     title_en, title_zh = models.CharField(max_length=200), models.CharField(max_length=200)
@@ -131,7 +131,7 @@ class Drawing(models.Model):
 class Review(models.Model):
     """What a reviewer said of a result."""
 
-    OWNER: ClassVar[str] = "result__organisation"
+    OWNER: ClassVar[str | None] = "result__organisation"
     result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="reviews")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     decision = models.CharField(

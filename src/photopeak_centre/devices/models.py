@@ -27,7 +27,7 @@ KINDS = (
 class Device(models.Model):
     """One device of a hospital. `outcome`: the worst of its latest verdicts."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="devices")
     department = models.ForeignKey(Department, null=True, blank=True, on_delete=models.SET_NULL)
     kind = models.CharField(max_length=24, choices=KINDS)
@@ -59,7 +59,7 @@ class Device(models.Model):
 class DeviceLimit(models.Model):
     """One limit of one device. `where` as in a criterion: {"fov": "UFOV"}."""
 
-    OWNER: ClassVar[str] = "device__organisation"
+    OWNER: ClassVar[str | None] = "device__organisation"
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="limits")
     basis = models.CharField(
         max_length=16,

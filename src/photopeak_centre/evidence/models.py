@@ -32,7 +32,7 @@ class Blob(models.Model):
 class HandIn(models.Model):
     """One occasion on which a hospital handed something in."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="hand_ins")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     route = models.CharField(max_length=8, choices=ROUTES)
@@ -49,7 +49,7 @@ class HandIn(models.Model):
 class Study(models.Model):
     """Files that belong together: a DICOM study, or one table or text."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="studies")
     uid = models.CharField(max_length=80)
     device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.SET_NULL, related_name="studies")
@@ -71,7 +71,7 @@ class Study(models.Model):
 class Item(models.Model):
     """One file of a study. Its identity is its canonical content, unique within the hospital by SOP instance."""
 
-    OWNER: ClassVar[str] = "study__organisation"
+    OWNER: ClassVar[str | None] = "study__organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="items")
     hand_in = models.ForeignKey(HandIn, on_delete=models.PROTECT, related_name="items")
@@ -90,7 +90,7 @@ class Item(models.Model):
 class Held(models.Model):
     """What was not taken in: an unreadable file, a conflict, a file that may name a patient (held without its name)."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     hand_in = models.ForeignKey(HandIn, on_delete=models.CASCADE, related_name="held")
     kind = models.CharField(

@@ -20,7 +20,7 @@ KINDS = (
 class Organisation(models.Model):
     """A hospital or another body. A laboratory may belong to a hospital; a merged hospital points to its successor."""
 
-    OWNER: ClassVar[str] = ""
+    OWNER: ClassVar[str | None] = ""
     kind = models.CharField(max_length=16, choices=KINDS, default="hospital")
     name_zh = models.CharField(max_length=120)
     name_en = models.CharField(max_length=160, blank=True)
@@ -43,7 +43,7 @@ class Organisation(models.Model):
 
 
 class Department(models.Model):
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="departments")
     name_zh = models.CharField(max_length=80)
     name_en = models.CharField(max_length=120, blank=True)

@@ -23,7 +23,7 @@ STATES = (
 class Job(models.Model):
     """Check one study. At most one job of a study waits; `token` tells whose lease it is."""
 
-    OWNER: ClassVar[str] = "organisation"
+    OWNER: ClassVar[str | None] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="jobs")
     state = models.CharField(max_length=8, choices=STATES, default="waiting")

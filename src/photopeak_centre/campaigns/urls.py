@@ -1,0 +1,5 @@
+"""Addresses of campaigns and visits."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,1 @@
+"""Experts, terms, meetings, papers, minutes and votes."""

@@ -1,0 +1,1 @@
+"""Continuing education: programme, registration, attendance, examination, credits, certificates."""

@@ -1,0 +1,1 @@
+"""Rounds of external quality assessment: the library's results, kept per laboratory."""

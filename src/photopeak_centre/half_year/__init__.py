@@ -1,0 +1,1 @@
+"""The half-year report, from frozen numbers and edited words."""

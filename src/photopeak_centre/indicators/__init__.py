@@ -1,0 +1,1 @@
+"""The national quality indicators, from what is known here and from a monthly form."""
