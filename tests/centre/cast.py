@@ -25,9 +25,10 @@ from photopeak_centre.jobs.models import Job
 PLANTED = "Zwischenwasser"
 numbers = itertools.count(700_001)  # identifiers long enough to be found in a page
 #: cast_x.py beside this file: `things_of(organisation, device, result, by, word)`, by the name routes use; `CENTRE_ONLY`: those
-#: of them that no hospital's own role reaches
+#: of them that no hospital's own role reaches; `COMMON`: those that belong to no hospital and are open to whoever may do the act
 _MORE = [importlib.import_module(file.stem) for file in sorted(Path(__file__).parent.glob("cast_*.py"))]
 CENTRE_ONLY = {"person", "sender"}.union(*(more.CENTRE_ONLY for more in _MORE))
+COMMON: set[str] = set().union(*(getattr(more, "COMMON", set()) for more in _MORE))
 
 
 @dataclass
