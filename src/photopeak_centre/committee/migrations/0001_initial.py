@@ -6,129 +6,204 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('campaigns', '0001_initial'),
-        ('evidence', '0001_initial'),
+        ("campaigns", "0001_initial"),
+        ("evidence", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Body',
+            name="Body",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_en', models.CharField(blank=True, max_length=160)),
-                ('name_zh', models.CharField(max_length=120)),
-                ('founded', models.DateField(blank=True, null=True)),
-                ('branch_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='branches', to='committee.body')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_en", models.CharField(blank=True, max_length=160)),
+                ("name_zh", models.CharField(max_length=120)),
+                ("founded", models.DateField(blank=True, null=True)),
+                (
+                    "branch_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="branches",
+                        to="committee.body",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Expert',
+            name="Expert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_en', models.CharField(blank=True, max_length=80)),
-                ('name_zh', models.CharField(max_length=60)),
-                ('employer', models.CharField(max_length=120)),
-                ('specialty', models.CharField(blank=True, max_length=80)),
-                ('account', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='expert', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_en", models.CharField(blank=True, max_length=80)),
+                ("name_zh", models.CharField(max_length=60)),
+                ("employer", models.CharField(max_length=120)),
+                ("specialty", models.CharField(blank=True, max_length=80)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="expert",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Meeting',
+            name="Meeting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_en', models.CharField(blank=True, max_length=160)),
-                ('name_zh', models.CharField(max_length=120)),
-                ('held', models.DateTimeField()),
-                ('place', models.CharField(blank=True, max_length=120)),
-                ('minutes', models.TextField(blank=True)),
-                ('confirmed', models.DateTimeField(null=True)),
-                ('body', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='meetings', to='committee.body')),
-                ('present', models.ManyToManyField(blank=True, related_name='attended', to='committee.expert')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_en", models.CharField(blank=True, max_length=160)),
+                ("name_zh", models.CharField(max_length=120)),
+                ("held", models.DateTimeField()),
+                ("place", models.CharField(blank=True, max_length=120)),
+                ("minutes", models.TextField(blank=True)),
+                ("confirmed", models.DateTimeField(null=True)),
+                (
+                    "body",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="meetings", to="committee.body"
+                    ),
+                ),
+                ("present", models.ManyToManyField(blank=True, related_name="attended", to="committee.expert")),
             ],
         ),
         migrations.CreateModel(
-            name='AgendaItem',
+            name="AgendaItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('words', models.CharField(max_length=240)),
-                ('speaker', models.CharField(blank=True, max_length=60)),
-                ('meeting', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='agenda', to='committee.meeting')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField()),
+                ("words", models.CharField(max_length=240)),
+                ("speaker", models.CharField(blank=True, max_length=60)),
+                (
+                    "meeting",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="agenda", to="committee.meeting"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('number',),
+                "ordering": ("number",),
             },
         ),
         migrations.CreateModel(
-            name='Motion',
+            name="Motion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.CharField(max_length=400)),
-                ('closed', models.DateTimeField(null=True)),
-                ('yes', models.PositiveSmallIntegerField(null=True)),
-                ('no', models.PositiveSmallIntegerField(null=True)),
-                ('abstained', models.PositiveSmallIntegerField(null=True)),
-                ('entitled', models.PositiveSmallIntegerField(null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('carried', '通过'), ('lost', '未通过'), ('no_quorum', '未达法定人数')], max_length=10)),
-                ('campaign', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='decisions', to='campaigns.campaign')),
-                ('meeting', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='motions', to='committee.meeting')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("words", models.CharField(max_length=400)),
+                ("closed", models.DateTimeField(null=True)),
+                ("yes", models.PositiveSmallIntegerField(null=True)),
+                ("no", models.PositiveSmallIntegerField(null=True)),
+                ("abstained", models.PositiveSmallIntegerField(null=True)),
+                ("entitled", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[("carried", "通过"), ("lost", "未通过"), ("no_quorum", "未达法定人数")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="decisions",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "meeting",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="motions", to="committee.meeting"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Paper',
+            name="Paper",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160)),
-                ('added', models.DateTimeField(auto_now_add=True)),
-                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='evidence.blob')),
-                ('meeting', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='papers', to='committee.meeting')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=160)),
+                ("added", models.DateTimeField(auto_now_add=True)),
+                ("blob", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="evidence.blob")),
+                (
+                    "meeting",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="papers", to="committee.meeting"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Term',
+            name="Term",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('office', models.CharField(choices=[('chair', '主任委员'), ('vice_chair', '副主任委员'), ('secretary', '秘书'), ('member', '委员')], default='member', max_length=12)),
-                ('begins', models.DateField()),
-                ('ends', models.DateField()),
-                ('certificate', models.CharField(blank=True, max_length=40)),
-                ('body', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='terms', to='committee.body')),
-                ('expert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms', to='committee.expert')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "office",
+                    models.CharField(
+                        choices=[
+                            ("chair", "主任委员"),
+                            ("vice_chair", "副主任委员"),
+                            ("secretary", "秘书"),
+                            ("member", "委员"),
+                        ],
+                        default="member",
+                        max_length=12,
+                    ),
+                ),
+                ("begins", models.DateField()),
+                ("ends", models.DateField()),
+                ("certificate", models.CharField(blank=True, max_length=40)),
+                (
+                    "body",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="terms", to="committee.body"),
+                ),
+                (
+                    "expert",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="terms", to="committee.expert"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('choice', models.CharField(choices=[('yes', '赞成'), ('no', '反对'), ('abstain', '弃权')], max_length=8)),
-                ('at', models.DateTimeField(auto_now=True)),
-                ('expert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='committee.expert')),
-                ('motion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='committee.motion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("choice", models.CharField(choices=[("yes", "赞成"), ("no", "反对"), ("abstain", "弃权")], max_length=8)),
+                ("at", models.DateTimeField(auto_now=True)),
+                ("expert", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="committee.expert")),
+                (
+                    "motion",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="votes", to="committee.motion"),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='meeting',
-            index=models.Index(fields=['-held', '-id'], name='committee_m_held_fcbf14_idx'),
+            model_name="meeting",
+            index=models.Index(fields=["-held", "-id"], name="committee_m_held_fcbf14_idx"),
         ),
         migrations.AddConstraint(
-            model_name='agendaitem',
-            constraint=models.UniqueConstraint(fields=('meeting', 'number'), name='one_agenda_item'),
+            model_name="agendaitem",
+            constraint=models.UniqueConstraint(fields=("meeting", "number"), name="one_agenda_item"),
         ),
         migrations.AddConstraint(
-            model_name='term',
-            constraint=models.CheckConstraint(condition=models.Q(('ends__gte', models.F('begins'))), name='term_ends_after_it_begins'),
+            model_name="term",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends__gte", models.F("begins"))), name="term_ends_after_it_begins"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='term',
-            constraint=models.UniqueConstraint(fields=('body', 'expert', 'begins'), name='one_term'),
+            model_name="term",
+            constraint=models.UniqueConstraint(fields=("body", "expert", "begins"), name="one_term"),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.UniqueConstraint(fields=('motion', 'expert'), name='one_vote'),
+            model_name="vote",
+            constraint=models.UniqueConstraint(fields=("motion", "expert"), name="one_vote"),
         ),
     ]

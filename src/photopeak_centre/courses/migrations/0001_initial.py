@@ -5,109 +5,178 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('evidence', '0001_initial'),
-        ('hospitals', '0001_initial'),
+        ("evidence", "0001_initial"),
+        ("hospitals", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Course',
+            name="Course",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name_en', models.CharField(blank=True, max_length=200)),
-                ('name_zh', models.CharField(max_length=160)),
-                ('project', models.CharField(blank=True, max_length=60)),
-                ('begins', models.DateField()),
-                ('ends', models.DateField()),
-                ('place', models.CharField(blank=True, max_length=160)),
-                ('words', models.TextField(blank=True)),
-                ('credits', models.DecimalField(decimal_places=1, default=0, max_digits=4)),
-                ('capacity', models.PositiveIntegerField(default=300)),
-                ('attendance_percent', models.PositiveSmallIntegerField(default=80)),
-                ('pass_percent', models.PositiveSmallIntegerField(default=60)),
-                ('state', models.CharField(choices=[('planned', '筹备中'), ('open', '报名中'), ('closed', '已结束')], default='planned', max_length=10)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name_en", models.CharField(blank=True, max_length=200)),
+                ("name_zh", models.CharField(max_length=160)),
+                ("project", models.CharField(blank=True, max_length=60)),
+                ("begins", models.DateField()),
+                ("ends", models.DateField()),
+                ("place", models.CharField(blank=True, max_length=160)),
+                ("words", models.TextField(blank=True)),
+                ("credits", models.DecimalField(decimal_places=1, default=0, max_digits=4)),
+                ("capacity", models.PositiveIntegerField(default=300)),
+                ("attendance_percent", models.PositiveSmallIntegerField(default=80)),
+                ("pass_percent", models.PositiveSmallIntegerField(default=60)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("planned", "筹备中"), ("open", "报名中"), ("closed", "已结束")],
+                        default="planned",
+                        max_length=10,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['-begins', '-id'], name='courses_cou_begins_777bcd_idx')],
+                "indexes": [models.Index(fields=["-begins", "-id"], name="courses_cou_begins_777bcd_idx")],
             },
         ),
         migrations.CreateModel(
-            name='Question',
+            name="Question",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.TextField()),
-                ('choices', models.JSONField()),
-                ('right', models.JSONField()),
-                ('course', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='courses.course')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("words", models.TextField()),
+                ("choices", models.JSONField()),
+                ("right", models.JSONField()),
+                (
+                    "course",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="questions", to="courses.course"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='Registration',
+            name="Registration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('employer', models.CharField(max_length=120)),
-                ('level', models.CharField(choices=[('community', '社区卫生服务中心'), ('secondary', '二级医院'), ('tertiary', '三级医院'), ('other', '其他')], max_length=10)),
-                ('title', models.CharField(blank=True, max_length=60)),
-                ('code', models.CharField(max_length=12, unique=True)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('cancelled', models.DateTimeField(null=True)),
-                ('certificate', models.CharField(blank=True, max_length=40)),
-                ('issued', models.DateField(null=True)),
-                ('course', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registrations', to='courses.course')),
-                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='registrations', to='hospitals.organisation')),
-                ('pdf_en', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evidence.blob')),
-                ('pdf_zh', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evidence.blob')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60)),
+                ("employer", models.CharField(max_length=120)),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("community", "社区卫生服务中心"),
+                            ("secondary", "二级医院"),
+                            ("tertiary", "三级医院"),
+                            ("other", "其他"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=60)),
+                ("code", models.CharField(max_length=12, unique=True)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("cancelled", models.DateTimeField(null=True)),
+                ("certificate", models.CharField(blank=True, max_length=40)),
+                ("issued", models.DateField(null=True)),
+                (
+                    "course",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="registrations", to="courses.course"
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="registrations",
+                        to="hospitals.organisation",
+                    ),
+                ),
+                (
+                    "pdf_en",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.blob"
+                    ),
+                ),
+                (
+                    "pdf_zh",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.blob"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('begins', models.DateTimeField()),
-                ('ends', models.DateTimeField()),
-                ('words', models.CharField(max_length=200)),
-                ('lecturer', models.CharField(blank=True, max_length=80)),
-                ('lecturer_from', models.CharField(blank=True, max_length=120)),
-                ('course', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='courses.course')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("begins", models.DateTimeField()),
+                ("ends", models.DateTimeField()),
+                ("words", models.CharField(max_length=200)),
+                ("lecturer", models.CharField(blank=True, max_length=80)),
+                ("lecturer_from", models.CharField(blank=True, max_length=120)),
+                (
+                    "course",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sessions", to="courses.course"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('begins', 'id'),
+                "ordering": ("begins", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Attendance',
+            name="Attendance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('by_hand', models.BooleanField(default=False)),
-                ('registration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attendances', to='courses.registration')),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attendances', to='courses.session')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("by_hand", models.BooleanField(default=False)),
+                (
+                    "registration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attendances", to="courses.registration"
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attendances", to="courses.session"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Sitting',
+            name="Sitting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('answers', models.JSONField()),
-                ('percent', models.FloatField()),
-                ('at', models.DateTimeField()),
-                ('registration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sittings', to='courses.registration')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("answers", models.JSONField()),
+                ("percent", models.FloatField()),
+                ("at", models.DateTimeField()),
+                (
+                    "registration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sittings", to="courses.registration"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='registration',
-            constraint=models.UniqueConstraint(condition=models.Q(('certificate', ''), _negated=True), fields=('certificate',), name='one_certificate_per_number'),
+            model_name="registration",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("certificate", ""), _negated=True),
+                fields=("certificate",),
+                name="one_certificate_per_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attendance',
-            constraint=models.UniqueConstraint(fields=('registration', 'session'), name='attended_once'),
+            model_name="attendance",
+            constraint=models.UniqueConstraint(fields=("registration", "session"), name="attended_once"),
         ),
     ]
