@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
+from photopeak.finding import STATES as STATE_WORDS
 from photopeak.words import Words
 from photopeak_centre.campaigns.models import Campaign, Visit
 from photopeak_centre.checks.models import Result
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence.models import Blob
+from photopeak_centre.findings.working_days import Calendar
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.said import said
 from photopeak_centre.tenancy import Owned
@@ -23,17 +26,7 @@ SOURCES = (
     ("report", said("report review", "报告评审")),
     ("therapy", said("therapy records", "治疗记录")),
 )
-STATES = (
-    ("raised", said("raised", "已提出")),
-    ("withdrawn", said("withdrawn", "已撤销")),
-    ("notified", said("notified", "已通知")),
-    ("received", said("received", "已签收")),
-    ("appealed", said("objected to", "申诉中")),
-    ("responded", said("responded", "已反馈")),
-    ("reinspected", said("re-inspected", "已复查")),
-    ("escalated", said("escalated", "已上报")),
-    ("closed", said("closed", "已销号")),
-)
+STATES = tuple((state, said(words.en, words.zh)) for state, words in STATE_WORDS.items())
 
 
 class Finding(models.Model):
@@ -61,6 +54,9 @@ class Finding(models.Model):
     objects = Owned()
 
     class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["result"], condition=models.Q(result__isnull=False), name="one_finding_per_result"),
+        )
         indexes = (
             models.Index(fields=["organisation", "-raised"]),
             models.Index(fields=["-raised", "-id"]),
@@ -124,3 +120,55 @@ class Act(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["finding", "at"]),)
+
+
+class CalendarYear(models.Model):
+    """The days off and the make-up workdays of one year as the centre has entered them; it takes the place of a shipped year."""
+
+    year = models.PositiveSmallIntegerField(unique=True)
+    source = models.TextField()
+    off = models.JSONField(default=dict, blank=True)  # {"2026-01-01": "元旦"}
+    work = models.JSONField(default=list, blank=True)  # ["2026-01-04"]
+
+    def calendar(self) -> Calendar:
+        return Calendar(
+            year=self.year,
+            source=self.source,
+            off={datetime.date.fromisoformat(day): name for day, name in self.off.items()},
+            work=frozenset(map(datetime.date.fromisoformat, self.work)),
+        )
+
+
+class Practice(models.Model):
+    """How this centre does it: periods in working days, how papers are numbered, who gets copies. One row."""
+
+    days_to_respond = models.PositiveSmallIntegerField(default=30)
+    days_to_appeal = models.PositiveSmallIntegerField(default=10)  # from receipt
+    days_to_answer_appeal = models.PositiveSmallIntegerField(default=10)
+    days_to_reinspect = models.PositiveSmallIntegerField(default=20)  # from the response
+    number_prefix = models.CharField(max_length=20, default="核质控")
+    copies_zh, copies_en = models.CharField(max_length=200, blank=True), models.CharField(max_length=300, blank=True)
+
+    @classmethod
+    def of_the_centre(cls) -> Practice:
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+
+class NumberSeries(models.Model):
+    """The last number given out in one year under one prefix; locked by whoever takes the next."""
+
+    prefix, year = models.CharField(max_length=24), models.PositiveSmallIntegerField()
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["prefix", "year"], name="one_series_per_year"),)
+
+
+class TextBlock(models.Model):
+    """A paragraph of a kind of document as the centre words it: plain text with placeholders from a fixed list, never evaluated."""
+
+    kind, place = models.CharField(max_length=24), models.CharField(max_length=24)
+    zh, en = models.TextField(blank=True), models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["kind", "place"], name="one_text_per_place"),)
