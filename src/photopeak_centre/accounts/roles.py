@@ -23,18 +23,18 @@ def _role(en: str, zh: str, reach: str, *acts: str) -> Role:
 
 #: acts beyond looking: plan campaigns · visit and fill in checklists · read_images blinded · notify: prepare a notice ·
 #: sign: issue it, release a report · respond for the hospital · indicators: the monthly form · report: edit the half-year report ·
-#: committee: its meetings and papers · teach: keep courses · eqa: keep rounds
+#: committee: its meetings, papers and votes · keep_committee: its books · teach: keep courses · eqa: keep rounds
 ROLES: dict[str, Role] = {
     "administrator": _role(
         "administrator", "系统管理员", "all", "manage_people", "register", "merge", "read_audit", "hand_in", "region"
     ),
     "director": _role(
         "centre director", "中心主任", "all",
-        "review", "read_audit", "region", "plan", "visit", "notify", "sign", "report", "committee", "teach", "eqa",
+        "review", "read_audit", "region", "plan", "visit", "notify", "sign", "report", "committee", "keep_committee", "teach", "eqa",
     ),
     "secretary": _role(
         "secretary", "秘书", "all",
-        "manage_people", "register", "merge", "hand_in", "read_audit", "region", "plan", "notify", "report", "committee", "teach", "eqa",
+        "manage_people", "register", "merge", "hand_in", "read_audit", "region", "plan", "notify", "report", "committee", "keep_committee", "teach", "eqa",
     ),
     "inspector": _role("inspector", "检查员", "all", "register", "hand_in", "review", "region", "visit", "notify"),
     "expert": _role("expert reviewer", "评审专家", "all", "review", "region", "visit", "read_images"),
