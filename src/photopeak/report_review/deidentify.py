@@ -64,16 +64,17 @@ def deidentified(text: str, *, key: bytes, patient: str = "", staff: Iterable[st
     """
     if not key:
         raise ValueError("a key is needed, else everybody could make the same pseudonyms")
-    plain = normal(text)
     report = Report(text)
-    name = _name(report)
+    plain, name = report.plain, _name(report)
     shift = _shift(key, patient or name or plain[:80])
     rows = list(_places(plain, name, tuple(staff)))
     kept: list[Replaced] = []
     for start, end, kind in sorted(rows, key=lambda row: (row[0], -row[1])):
-        if kept and start < kept[-1].end:
+        read = report.as_read(start, end)
+        if kept and any(read.start < one.end and one.start < read.end for one in kept):
             continue
-        kept.append(Replaced(kind=kind, start=start, end=end, now=_instead(kind, plain[start:end], key, shift)))
+        kept.append(Replaced(kind=kind, start=read.start, end=read.end, now=_instead(kind, plain[start:end], key, shift)))
+    kept.sort(key=lambda one: one.start)
     made, looked = _made(text, kept)
     return Deidentified(text=made, replaced=tuple(kept), look=tuple(looked))
 

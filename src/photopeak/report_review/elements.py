@@ -64,6 +64,7 @@ class ElementRule:
     header: re.Pattern[str] | None
     without: re.Pattern[str] | None
     partial_without: re.Pattern[str] | None
+    elsewhere: re.Pattern[str] | None
     expressions: int
     applies: str = "always"
     reader: str = ""
@@ -118,7 +119,14 @@ class Material:
         return found or tuple(one for one in self.frames if one.part == "impression" and one.abnormal and not one.rest)
 
     def quote(self, span: Span) -> Quote:
-        return Quote(text=self.report.text[span.start : span.end], start=span.start, end=span.end)
+        """These characters of the plain form as they stand in the text as read."""
+        read = self.report.as_read(span.start, span.end)
+        return Quote(text=self.report.text[read.start : read.end], start=read.start, end=read.end)
+
+    def plain_of(self, quote: Quote) -> Span:
+        """Where a quotation stands in the plain form."""
+        layout = self.report.layout
+        return Span(start=layout.plain_place(quote.start), end=layout.plain_place(max(quote.start, quote.end - 1)) + 1)
 
 
 Found = tuple[Status, tuple[Span, ...]]
@@ -189,7 +197,7 @@ def _rule(row: Mapping[str, Any], pack: str, fingerprint: str) -> ElementRule:
         )
         if key in row
     }
-    lists = {key: row.get(key, ()) for key in ("present", "partial", "header")}
+    lists = {key: row.get(key, ()) for key in ("present", "partial", "header", "elsewhere")}
     return ElementRule(
         **plain,
         weight=float(row["weight"]),
@@ -198,6 +206,7 @@ def _rule(row: Mapping[str, Any], pack: str, fingerprint: str) -> ElementRule:
         present=_alternatives(lists["present"]),
         partial=_alternatives(lists["partial"]),
         header=_alternatives(lists["header"]),
+        elsewhere=_alternatives(lists["elsewhere"]),
         without=_alternatives(row.get("without", ())),
         partial_without=_alternatives(row.get("partial_without", row.get("without", ()))),
         expressions=sum(1 + pattern.count("|") for patterns in lists.values() for pattern in patterns),
@@ -255,6 +264,12 @@ def by_patterns(material: Material, rule: ElementRule) -> Found:
     return "absent", ()
 
 
+def elsewhere(material: Material, rule: ElementRule) -> Found:
+    """An unmistakable statement in a part where this element is not expected: before "absent" is said, the whole text is read."""
+    spans = _first(hits(material, rule, rule.elsewhere, ((0, len(material.report.plain)),)), 1)
+    return ("present", spans) if spans else ("absent", ())
+
+
 def _first(spans: Iterator[Span], most: int) -> tuple[Span, ...]:
     return tuple(span for _, span in zip(range(most), spans))
 
@@ -277,6 +292,8 @@ def _judged(material: Material, rule: ElementRule, before: Mapping[str, Element]
         status, spans = NOT_APPLICABLE
     else:
         status, spans = READERS.get(rule.reader, by_patterns)(material, rule)
+        if status == "absent":
+            status, spans = elsewhere(material, rule)
     source = "text"
     if status in ("absent", "partial") and material.header.get(rule.id):
         status, spans, source = "present", (), "header"

@@ -21,6 +21,7 @@ from photopeak.report_review.elements import (
     filled,
     hits,
     parts_to_read,
+    rules,
 )
 from photopeak.report_review.exam import unspaced
 from photopeak.report_review.sections import BEFORE_FINDINGS, Span
@@ -46,7 +47,11 @@ PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{
 NO_NAME = r"(?!(?:患者|病人|病患|受检|客户|姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
 NO_LABEL = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女\b|男\b))"  # after a label of a name, any surname may stand
 NAMED = re.compile(
-    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient)\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT(?=\s*:))\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    re.I | re.M | re.A,
+)
+WITH_SEX = re.compile(
+    rf"(?P<label>姓\s*名|患者|病人|患儿|受检[者人]|被检者|病员|客户|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT)\s*[\]:|]+\s*{NO_LABEL}(?P<name>{PERSON})[\s,;|/(]+(?:性别|男|女|[MF]\b|sex|gender|(?:fe)?male|\d{{1,3}}\s*岁)",
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
@@ -57,7 +62,7 @@ UNLABELLED = re.compile(
 
 def patient_name(report_text: str, places: tuple[tuple[int, int], ...]) -> re.Match[str] | None:
     """The patient's name, by its label or by the sex and age that follow it (group `name`, and `label` where there is one)."""
-    for pattern in (NAMED, UNLABELLED):
+    for pattern in (NAMED, WITH_SEX, UNLABELLED):
         for start, end in places:
             for found in pattern.finditer(report_text, start, end):
                 if not re.search(r"医院|科$|报告|显像|检查|中心|男|女$", found.group("name")):
@@ -79,12 +84,43 @@ def _patient_name(material: Material, rule: ElementRule) -> Found:
 
 READERS["patient_name"] = READERS.pop("_patient_name")
 
+CODED = re.compile(
+    filled(
+        r"(?<![A-Za-z\u4e00-\u9fff])(?!\S{0,6}(?:电话|手机|邮编|许可|证书|批号|批次|房间|床|系列|型号|设备号|机号))"
+        r"[\u4e00-\u9fffA-Za-z/]{0,8}(?:号码?|编号|流水|ID|No\.?|#)\s*[\]:|#. ]*\s*(?P<code>{code})"
+    ),
+    re.I | re.A,
+)
+BOTH_NUMBERS = ("patient_id", "exam_no")
+
+
+@_reader
+def number(material: Material, rule: ElementRule) -> Found:
+    """The patient's or the examination's number: by its label, else a labelled number that the other of the two has not claimed."""
+    status, spans = by_patterns(material, rule)
+    if status != "absent":
+        return status, spans
+    places = tuple((part.start, part.end) for part in material.report.before_findings("header", "clinical", "signature"))
+    codes = [found for start, end in places for found in CODED.finditer(material.report.plain, start, end)]
+    other = next(one for one in rules(material.exam.type) if one.id in BOTH_NUMBERS and one.id != rule.id)
+    claimed = [one for start, end in places for one in hits(material, other, other.present, ((start, end),))]
+    free = [one for one in codes if not any(span.start < one.end("code") <= span.end for span in claimed)]
+    if free:
+        return "present", (Span(start=free[0].start(), end=free[0].end()),)
+    if (
+        rule.id == "exam_no" and len({one.group("code") for one in codes}) >= 2
+    ):  # two numbers, and one of them is of the examination
+        return "present", (Span(start=codes[-1].start(), end=codes[-1].end()),)
+    return "absent", ()
+
+
 DATE = filled("{date}")
-FULL_DATE = r"(?:二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+FULL_DATE = r"(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
-EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|date of (?:exam(?:ination)?|study|scan))"
+EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
 REPORT_LABEL = (
-    r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|date of report)"
+    r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
 )
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE})", re.I | re.A)
@@ -100,6 +136,10 @@ OTHER_DATE = re.compile(
     re.I | re.A,
 )
 
+ARRIVED = re.compile(
+    rf"(?:登记|就诊|受检|到检|预约|签到|注药|申请|送检)[^\n,;。\d]{{0,6}}{DATE}", re.A
+)  # where nothing else dates the examination
+
 
 def _dates(material: Material, pattern: re.Pattern[str], *kinds: str) -> Iterator[Span]:
     for part in material.report.of(*kinds):
@@ -113,9 +153,18 @@ def exam_date(material: Material) -> Span | None:
         return span
     claimed = [(s.start, s.end) for s in _dates(material, OTHER_DATE, "header")]
     for span in _dates(material, ANY_DATE, "header"):
-        if not any(start <= span.start < end for start, end in claimed):
+        if not any(start <= span.start < end for start, end in claimed) and not _birth(material, span):
             return span
-    return None
+    return next(_dates(material, ARRIVED, "header"), None)
+
+
+def _birth(material: Material, span: Span) -> bool:
+    """A date between the sex and the age is a birthday: F / 1986-04-12 (38y)."""
+    plain = material.report.plain
+    return bool(
+        re.search(r"(?:[男女]|\b[MF])\s*[/,|(]?\s*$", plain[max(0, span.start - 8) : span.start])
+        and re.match(r"\s*[(,/]?\s*\d{1,3}\s*(?:岁|y)", plain[span.end : span.end + 8])
+    )
 
 
 def report_date(material: Material) -> Span | None:
@@ -184,7 +233,25 @@ def uptake_time(material: Material, rule: ElementRule) -> Found:
     injected, scanned = clock_minutes(material, INJECTED_AT), clock_minutes(material, SCANNED_AT)
     if injected and scanned:
         return "present", (injected[1], scanned[1])
+    clocks = _clocks(material)
+    if len({minutes for minutes, _ in clocks}) >= 2 and re.search(r"注|给药|静推|inject|administ", _technique(material), re.I):
+        return "present", tuple(span for _, span in clocks[:2])
     return status, spans
+
+
+def _technique(material: Material) -> str:
+    return material.report.said("technique")
+
+
+def _clocks(material: Material) -> list[tuple[int, Span]]:
+    """Times of day told with the method, in order of the text; a date's own time of day is none of them."""
+    found = []
+    for part in material.report.of("technique"):
+        for one in re.finditer(CLOCK, material.report.plain[part.start : part.end]):
+            span = Span(start=part.start + one.start(), end=part.start + one.end())
+            if not ANY_DATE.search(material.report.plain, max(part.start, span.start - 14), span.end):
+                found.append((int(one.group(1)) * 60 + int(one.group(2)), span))
+    return found
 
 
 CONTRAST = re.compile(r"对比剂|造影剂|增强|平扫|contrast|unenhanced", re.I | re.A)
@@ -262,6 +329,19 @@ def recommendation(material: Material, rule: ElementRule) -> Found:
 def lesion_location(material: Material, rule: ElementRule) -> Found:
     spans = tuple(one.span for one in material.lesions)
     return ("present", spans[:3]) if spans else ("absent", ())
+
+
+LAST_NAME = re.compile(
+    r"(?:^|\n)[ ]*(?![\u4e00-\u9fff·]{0,3}(?:未见|正常|[阴阳]性|癌|瘤|炎|转移|病|异常|复发|结节|报告|医院|同前))(?P<name>[\u4e00-\u9fff·]{2,4})[ ]*(?:\n?[ ]*[\d年月日:./ -]{6,24})?\s*$"
+)
+
+
+@_reader
+def author(material: Material, rule: ElementRule) -> Found:
+    """By its patterns, else a name alone on the last line of the report."""
+    status, spans = by_patterns(material, rule)
+    last = LAST_NAME.search(material.report.plain) if status == "absent" else None
+    return ("present", (Span(start=last.start("name"), end=last.end("name")),)) if last else (status, spans)
 
 
 @_reader

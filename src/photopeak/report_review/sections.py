@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 
-from photopeak.report_review.normal import normal
+from photopeak.report_review.layout import Layout, laid_out
 
 PARTS = ("header", "clinical", "technique", "comparison", "findings", "impression", "advice", "limits", "signature")
 CONCLUDING = ("impression", "advice")
@@ -21,7 +21,7 @@ BEFORE_FINDINGS = ("header", "clinical", "technique", "comparison", "limits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Characters `start` to `end` (exclusive) of the text as read."""
+    """Characters `start` to `end` (exclusive) of the plain form of a report, or of its text as read where that is said."""
 
     start: int
     end: int
@@ -39,13 +39,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """A report's text as read, its normal form (same offsets) and its parts in order."""
+    """A report's text as read, its plain form for the rules (`layout` tells where each of its characters was read) and its parts in order."""
 
     text: str
 
     @cached_property
+    def layout(self) -> Layout:
+        return laid_out(self.text)
+
+    @property
     def plain(self) -> str:
-        return normal(self.text)
+        return self.layout.plain
+
+    def as_read(self, start: int, end: int) -> Span:
+        """Where characters `start` to `end` of the plain form stand in the text as read."""
+        first, last = self.layout.places(start, end)
+        return Span(start=first, end=last)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -107,7 +116,12 @@ BARE = re.compile(rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(
 
 def _named(name: str) -> list[str]:
     plain = name.strip().replace(" ", "") if re.search(r"[\u4e00-\u9fff]", name) else name.strip()
-    return [kind for kind, pattern in _headings() if pattern.fullmatch(plain)]
+    kinds = [kind for kind, pattern in _headings() if pattern.fullmatch(plain)]
+    if kinds or not (halves := re.split(r"[/()]", name.strip(" ()"))) or len(halves) < 2:
+        return kinds
+    return list(
+        dict.fromkeys(kind for half in halves if half.strip() for kind in _named(half))
+    )  # 结论/Impression, 检查所见(Findings)
 
 
 def _found(plain: str) -> list[tuple[int, int, list[str]]]:
@@ -130,7 +144,7 @@ def _opening(plain: str, name: int) -> int:
     return left + before.start() if before else name
 
 
-def _chosen(rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
+def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
     """Which part a heading of two meanings opens: 诊断 before the findings is clinical, after them the impression."""
     described = any("findings" in kinds for _, _, kinds in rows)
     seen = False
@@ -142,7 +156,15 @@ def _chosen(rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, 
             kind = "impression"
         if kind == "impression" and kinds != ["impression"] and not seen and described:
             kind = "clinical"
+        if ONLY_A_NAME.match(plain, end) and (seen or not described):
+            kind = "signature"
         yield start, end, kind
+
+
+ONLY_A_NAME = re.compile(
+    r"[ |]*(?![\u4e00-\u9fff·]{0,3}(?:未见|[阴阳]性|正常|同前|如上|癌|瘤|术后|炎|转移|病|异常|缺血|待查|复发|结节))[\u4e00-\u9fff·]{2,4}[ |]*(?=$|[ ]*(?:审|复|核|签|上级|报告|日期|\d{4}))",
+    re.M,
+)
 
 
 def _lines_of_method(plain: str, part: Part) -> Iterator[Part]:
@@ -161,7 +183,7 @@ def _clinical_diagnosis(plain: str, start: int, end: int) -> bool:
 
 
 def _parts(plain: str) -> Iterator[Part]:
-    rows = [row for row in _chosen(_found(plain)) if not _in_header(plain, row)]
+    rows = [row for row in _chosen(plain, _found(plain)) if not _in_header(plain, row)]
     rows = _settled(plain, rows)
     first = rows[0][0] if rows else len(plain)
     opened = list(_unnamed(plain, 0, first, rows))
@@ -170,7 +192,36 @@ def _parts(plain: str) -> Iterator[Part]:
         heading = Span(start=start, end=end)
         for part in _closing(plain, Part(kind=kind, start=end, end=stop, heading=heading)):
             opened += _lines_of_method(plain, part) if kind == "clinical" else (part,)
+    if not any(part.kind == "findings" for part in opened):
+        opened = [one for part in opened for one in _described(plain, part)]
     yield from opened if any(p.kind == "impression" for p in opened) else _concluded(plain, opened)
+
+
+DESCRIBES = re.compile(
+    r"SUV|浓聚|摄取|代谢|稀疏|缺损|显影|放射性[^。;,\n]{0,6}(?:减低|增高|分布|均匀)|未见|结节|uptake|hypermetabol|perfusion defect",
+    re.I | re.A,
+)
+
+DOES = re.compile(
+    r"注射|静注|静推|MBq|mCi|GBq|毫居|kV|床位|空腹|禁食|血糖|采集|口服|injected|fasted|intravenous|fasting|bed positions",
+    re.I | re.A,
+)
+
+
+def _described(plain: str, part: Part) -> Iterator[Part]:
+    """Where no heading names the findings: the sentences that describe, after those that tell the method."""
+    if part.kind not in ("technique", "comparison", "clinical", "limits"):
+        yield part
+        return
+    for sentence in sentences(plain, part.start, part.end):
+        words = plain[sentence.start : sentence.end]
+        if DESCRIBES.search(words) and not DOES.search(words) and not (part.kind == "clinical" and HISTORY_WORDS.search(words)):
+            if sentence.start > part.start:
+                yield Part(kind=part.kind, start=part.start, end=sentence.start, heading=part.heading)
+                yield Part(kind="findings", start=sentence.start, end=part.end)
+                return
+            break
+    yield part
 
 
 def _in_header(plain: str, row: tuple[int, int, str]) -> bool:

@@ -11,6 +11,7 @@ from photopeak.report_review.contradictions import Defect, Setting, check, defec
 from photopeak.report_review.elements import Element, Material
 from photopeak.report_review.exam import nuclides_of, tracers_of
 from photopeak.report_review.lesion_contradictions import stated_sex
+from photopeak.report_review.normal import normal
 from photopeak.report_review.readers import critical_findings, rule_book
 from photopeak.report_review.sections import CONCLUDING, Span
 
@@ -85,7 +86,7 @@ def residue(material: Material, elements: Elements, setting: Setting) -> Iterato
         for found in RESIDUE.finditer(material.report.plain, part.start, part.end):
             masked = part.kind in ("header", "clinical") and re.search(r"[xX*○]", found.group())
             ticked = found.group() in "□☐" and re.search(
-                r"[☑☒√✓■✔]", material.report.text[max(0, found.start() - 30) : found.end() + 30]
+                r"[☑☒√✓■✔]", material.report.plain[max(0, found.start() - 30) : found.end() + 30]
             )
             person = re.search(
                 r"(?:医师|医生|姓名|患者|医院|通知|告知|电话|者|号|主任)\s*[:(]?\s*[\u4e00-\u9fff]?$",
@@ -167,7 +168,7 @@ def prior_number(material: Material, elements: Elements, setting: Setting) -> It
     own = elements.get("exam_no")
     if own is None or not own.evidence:
         return
-    code = re.search(r"(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{5,}$", material.report.plain[own.evidence[0].start : own.evidence[0].end])
+    code = re.search(r"(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{5,}$", normal(own.evidence[0].text))
     if code is None:
         return
     for part in material.report.of("comparison", "technique", "clinical", "findings"):
@@ -180,7 +181,7 @@ def prior_number(material: Material, elements: Elements, setting: Setting) -> It
             yield defect(
                 material,
                 "PRIOR_ID_MISMATCH",
-                Span(start=own.evidence[0].start, end=own.evidence[0].end),
+                material.plain_of(own.evidence[0]),
                 Span(start=at, end=at + len(code.group())),
             )
             return
@@ -198,12 +199,10 @@ def one_signature(material: Material, elements: Elements, setting: Setting) -> I
     if not author or not reviewer or not author.evidence or not reviewer.evidence:
         return
     quotes = author.evidence[0], reviewer.evidence[0]
-    names = [NAME_IN.search(DEGREES.sub("", material.report.plain[q.start : q.end]).strip()) for q in quotes]
+    names = [NAME_IN.search(DEGREES.sub("", normal(q.text)).strip()) for q in quotes]
     first, second = (name.group() if name and not NO_NAME.search(name.group()) else "" for name in names)
     if first and first == second and quotes[0].start != quotes[1].start:
-        yield defect(
-            material, "SAME_AUTHOR_REVIEWER", *(Span(start=q.start, end=q.end) for q in quotes), citation="IAC 2021 3.2.4A"
-        )
+        yield defect(material, "SAME_AUTHOR_REVIEWER", *(material.plain_of(q) for q in quotes), citation="IAC 2021 3.2.4A")
 
 
 @cache
@@ -230,9 +229,7 @@ def hybrid(material: Material, elements: Elements, setting: Setting) -> Iterator
     described = elements.get("hybrid_described")
     region = elements.get("spectct_region")
     if described and described.status == "absent" and region and region.evidence and material.exam.hybrid:
-        yield defect(
-            material, "HYBRID_NOT_DESCRIBED", Span(start=region.evidence[0].start, end=region.evidence[0].end), citation="B16"
-        )
+        yield defect(material, "HYBRID_NOT_DESCRIBED", material.plain_of(region.evidence[0]), citation="B16")
 
 
 @check
@@ -243,9 +240,7 @@ def open_elements(material: Material, elements: Elements, setting: Setting) -> I
             yield defect(material, "MISSING_REQUIRED", en=one.en, zh=one.zh, citation=one.citation)
         elif one.vague and one.evidence:
             first = one.evidence[0]
-            yield defect(
-                material, "VAGUE_VALUE", Span(start=first.start, end=first.end), en=one.en, zh=one.zh, citation=one.citation
-            )
+            yield defect(material, "VAGUE_VALUE", material.plain_of(first), en=one.en, zh=one.zh, citation=one.citation)
 
 
 @check

@@ -1,0 +1,253 @@
+"""The layout a report lost or gained on its way: characters set wide by OCR, lines cut at a fixed width, a row of labels over a row of values.
+
+The text is put back into running words for the rules; every character keeps the place in the text as read from which it came.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from photopeak.report_review.normal import normal
+
+Characters = list[tuple[str, int]]  # a character of the normal text, and where it stands in the text as read
+HAN = r"[\u4e00-\u9fff]"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`plain`: the text for the rules; `origin`: for each of its characters the place in the text as read (None: the same place)."""
+
+    plain: str
+    origin: Sequence[int] | None = None
+
+    def places(self, start: int, end: int) -> tuple[int, int]:
+        """Where characters `start` to `end` of the plain text stand in the text as read; of words brought together, the last run."""
+        if self.origin is None:
+            return start, end
+        if start >= end:
+            at = self.origin[min(start, len(self.origin) - 1)] if self.origin else 0
+            return at, at
+        places = self.origin[start:end]
+        first = len(places) - 1
+        while first > 0 and 0 <= places[first] - places[first - 1] <= FARTHEST:
+            first -= 1
+        return places[first], places[-1] + 1
+
+    def plain_place(self, place: int) -> int:
+        """Where the character at `place` of the text as read stands in the plain text."""
+        if self.origin is None:
+            return place
+        origin = self.origin
+        return min(range(len(origin)), key=lambda number: abs(origin[number] - place), default=0)
+
+
+FARTHEST = 12  # characters left out between two that still belong to one quotation
+
+
+def laid_out(text: str) -> Layout:
+    """`text` in normal spelling, with its layout put right. Identity of places where nothing had to be done."""
+    plain = normal(text)
+    characters: Characters = list(zip(plain, range(len(plain)), strict=True))
+    made = _table_rows(text, _unwrapped(_closed_up(characters)))
+    if len(made) == len(plain) and all(place == number for number, (_, place) in enumerate(made)):
+        return Layout(plain)
+    return Layout("".join(one for one, _ in made), tuple(place for _, place in made))
+
+
+def _words(characters: Characters) -> str:
+    return "".join(one for one, _ in characters)
+
+
+SET_WIDE = 0.4  # share of the characters that a single space follows, above which a text was set wide
+
+
+def _closed_up(characters: Characters) -> Characters:
+    """Without the spaces of a text, a line or a label that was set wide (姓 名 :, 骨 显 像 报 告)."""
+    plain = _words(characters)
+    if "  " not in plain and not re.search(rf"{HAN} {HAN}", plain):
+        return characters
+    wide = len(re.findall(rf"{HAN} (?=\S)", plain)) >= SET_WIDE * max(1, len(re.findall(HAN, plain)))
+    drop: set[int] = set()
+    if wide:
+        for found in re.finditer(r"(?<=\S) (?=\S)", plain):
+            words = (
+                re.search(r"[A-Za-z]*$", plain[max(0, found.start() - 20) : found.start()]),
+                re.match(r"[A-Za-z]*", plain[found.end() : found.end() + 20]),
+            )
+            lengths = [len(one.group()) if one else 0 for one in words]
+            if min(lengths) == 0 or max(lengths) == 1:  # a space between two words of letters stays
+                drop.add(found.start())
+    else:
+        for line in WIDE_LINE.finditer(plain):
+            drop.update(at for at in range(line.start(), line.end()) if plain[at] == " ")
+        for label in _wide_labels().finditer(plain):
+            drop.update(at for at in range(label.start(), label.end()) if plain[at] == " ")
+    return [one for number, one in enumerate(characters) if number not in drop] if drop else characters
+
+
+WIDE_LINE = re.compile(rf"^(?:{HAN}|\[|(?<=\d) )(?: {{1,3}}(?:{HAN}|[A-Za-z0-9/+-]+|[()\[\]])){{3,}}(?=[ ]*$)", re.M)
+LABELS = [
+    "姓名",
+    "性别",
+    "年龄",
+    "科室",
+    "科别",
+    "病区",
+    "病房",
+    "床号",
+    "床位",
+    "住院号",
+    "门诊号",
+    "病历号",
+    "病案号",
+    "登记号",
+    "检查号",
+    "影像号",
+    "编号",
+    "日期",
+    "单位",
+    "电话",
+    "地址",
+    "民族",
+    "职业",
+    "病史",
+    "诊断",
+    "印象",
+    "结论",
+    "所见",
+    "意见",
+    "方法",
+    "目的",
+    "建议",
+    "报告",
+    "审核",
+    "签名",
+    "医师",
+    "医生",
+    "备注",
+    "部位",
+    "项目",
+    "患者",
+    "检查日期",
+    "报告日期",
+    "检查时间",
+    "报告时间",
+    "检查所见",
+    "检查方法",
+    "诊断意见",
+    "临床诊断",
+    "检查部位",
+    "检查项目",
+    "申请科室",
+    "申请医师",
+    "报告医师",
+    "审核医师",
+    "影像所见",
+    "影像诊断",
+    "检查目的",
+    "药物",
+    "剂量",
+    "体重",
+    "身高",
+    "血糖",
+    "设备",
+    "仪器",
+]
+
+
+@cache
+def _wide_labels() -> re.Pattern[str]:
+    words = sorted(LABELS, key=len, reverse=True)
+    return re.compile(rf"(?<!{HAN})(?:{'|'.join('[ ]{0,8}'.join(word) for word in words)})(?=[ ]*(?:[:|\])]|$|[ ]{HAN}))", re.M)
+
+
+def _width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
+
+
+NARROWEST, WIDEST = 30, 140  # columns a program cuts lines at
+ENDS = re.compile(r"[。;:!?|]\s*$")
+BEGINS = re.compile(
+    r"\s*(?:[(]?(?:\d{1,2}|[一二三四五六七八九十]{1,2}|[①-⑨]|[A-H])[)]?\s*[、.,):](?!\d)|[\[<《#*◆◇●■▲△▶►★☆※♦|>-]|[^\s:]{1,12}[:]|\s*$|  )"
+)
+
+
+def _unwrapped(characters: Characters) -> Characters:
+    """Lines that a program cut at a fixed width, joined again; a line that ends a sentence or a label that opens one stays."""
+    plain = _words(characters)
+    lines = [(found.start(), found.end()) for found in re.finditer(r"[^\n]+", plain)]
+    widths = [_width(plain[start:end].rstrip()) for start, end in lines]
+    widest = max(widths, default=0)
+    full = [number for number, width in enumerate(widths) if width >= widest - 3]
+    if not NARROWEST <= widest <= WIDEST or len(full) < 3 or len(full) < 0.2 * len(lines):
+        return characters
+    drop: set[int] = set()
+    for number in full:
+        if number + 1 >= len(lines):
+            continue
+        (start, end), (following, stop) = lines[number], lines[number + 1]
+        words, after = plain[start:end], plain[following:stop]
+        if plain[end:following] != "\n" or ENDS.search(words) or BEGINS.match(after):
+            continue
+        english = words[-1:].isascii() and words[-1:].isalpha() and after[:1].isascii() and after[:1].isalpha()
+        if english and widths[number] < widest:
+            continue
+        drop.update(range(end, following))
+    return [one for number, one in enumerate(characters) if number not in drop] if drop else characters
+
+
+A_LABEL = re.compile(
+    r"(?:患者|病人)?(?:姓\s*名|性\s*别|年\s*龄|出生日期)|[\u4e00-\u9fff]{0,4}(?:科室|科别|病区|床号|床位|号码?|编号|ID|日期|时间|医[师生]|项目|部位|药物|药品|剂量|活度|途径|方式|身高|体重|血糖|仪器|设备|诊断|目的|单位|医院)"
+    r"|(?:patient )?name|sex|gender|age|ID|MRN|accession|date|(?:exam|study|report) date|ward|dept\.?|weight|height|dose|tracer|glucose|referr\w+",
+    re.I | re.A,
+)
+CELLS = re.compile(r"[^|\t\n]+")
+
+
+def _cells(raw: str) -> list[tuple[int, int]]:
+    """The cells of a line: parted by bars or tabs, else by two spaces and more."""
+    pattern = CELLS if re.search(r"[|\t]", raw) else re.compile(r"\S+(?: \S+)*")
+    return [
+        (f.start() + len(f.group()) - len(f.group().lstrip()), f.start() + len(f.group().rstrip()))
+        for f in pattern.finditer(raw)
+    ]
+
+
+def _table_rows(text: str, characters: Characters) -> Characters:
+    """A row of labels over a row of values becomes label and value in turn."""
+    plain = _words(characters)
+    if not re.search(r"[|\t]|\S  ", plain) and "\t" not in text:
+        return characters
+    shown = "".join("\t" if text[place] == "\t" else one for one, place in characters)
+    lines = [(found.start(), found.group()) for found in re.finditer(r"[^\n]+", shown)]
+    made: Characters = []
+    at, number = 0, 0
+    while number + 1 < len(lines):
+        (start, labels), (under, values) = lines[number], lines[number + 1]
+        pairs = list(_paired(labels, values))
+        if pairs:
+            made += characters[at:start]
+            for (first, last), (low, high) in pairs:
+                made += characters[start + first : start + last]
+                value = characters[under + low : under + high]
+                made += [(":", value[0][1]), *value, *((sign, value[-1][1]) for sign in " | ")]
+            at = under + len(values)
+            number += 2
+        else:
+            number += 1
+    return [*made, *characters[at:]] if at else characters
+
+
+def _paired(labels: str, values: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    first, second = _cells(labels), _cells(values)
+    if len(first) < 3 or len(first) != len(second) or ":" in labels:
+        return
+    named = [bool(A_LABEL.fullmatch(labels[a:b].strip())) for a, b in first]
+    told = [bool(A_LABEL.fullmatch(values[a:b].strip())) for a, b in second]
+    if sum(named) < max(3, 0.7 * len(first)) or any(told):
+        return
+    yield from ((one, two) for one, two in zip(first, second, strict=True) if one[1] > one[0] and two[1] > two[0])
