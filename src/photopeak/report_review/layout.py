@@ -52,7 +52,7 @@ def laid_out(text: str) -> Layout:
     """`text` in normal spelling, with its layout put right. Identity of places where nothing had to be done."""
     plain = normal(text)
     characters: Characters = list(zip(plain, range(len(plain)), strict=True))
-    made = _table_rows(text, _unwrapped(_closed_up(characters)))
+    made = _labelled(_table_rows(text, _unwrapped(_closed_up(characters))))
     if len(made) == len(plain) and all(place == number for number, (_, place) in enumerate(made)):
         return Layout(plain)
     return Layout("".join(one for one, _ in made), tuple(place for _, place in made))
@@ -70,7 +70,8 @@ def _closed_up(characters: Characters) -> Characters:
     plain = _words(characters)
     if "  " not in plain and not re.search(rf"{HAN} {HAN}", plain):
         return characters
-    wide = len(re.findall(rf"{HAN} (?=\S)", plain)) >= SET_WIDE * max(1, len(re.findall(HAN, plain)))
+    han = len(re.findall(HAN, plain))
+    wide = 2 * han >= len(re.findall(r"[A-Za-z]", plain)) and len(re.findall(rf"{HAN} (?=\S)", plain)) >= SET_WIDE * max(1, han)
     drop: set[int] = set()
     if wide:
         for found in re.finditer(r"(?<=\S) (?=\S)", plain):
@@ -251,3 +252,152 @@ def _paired(labels: str, values: str) -> Iterator[tuple[tuple[int, int], tuple[i
     if sum(named) < max(3, 0.7 * len(first)) or any(told):
         return
     yield from ((one, two) for one, two in zip(first, second, strict=True) if one[1] > one[0] and two[1] > two[0])
+
+
+FIELDS = [
+    "患者姓名",
+    "病人姓名",
+    "姓名",
+    "性别",
+    "年龄",
+    "出生日期",
+    "科室",
+    "科别",
+    "申请科室",
+    "送检科室",
+    "开单科室",
+    "就诊科室",
+    "申请医师",
+    "申请医生",
+    "病区",
+    "病房",
+    "床号",
+    "住院号",
+    "门诊号",
+    "病历号",
+    "病案号",
+    "登记号",
+    "检查号",
+    "影像号",
+    "影像编号",
+    "检查编号",
+    "检查序号",
+    "卡号",
+    "来源",
+    "编号",
+    "日期",
+    "检查日期",
+    "检查时间",
+    "报告日期",
+    "报告时间",
+    "审核日期",
+    "登记时间",
+    "检查项目",
+    "检查名称",
+    "检查部位",
+    "检查方法",
+    "检查目的",
+    "检查要求",
+    "临床诊断",
+    "诊断",
+    "病史",
+    "临床病史",
+    "目的",
+    "药物",
+    "药品",
+    "药品名称",
+    "显像剂",
+    "示踪剂",
+    "剂量",
+    "注射剂量",
+    "活度",
+    "途径",
+    "给药途径",
+    "注射时间",
+    "注药时间",
+    "扫描时间",
+    "采集时间",
+    "显像时间",
+    "间隔",
+    "注射部位",
+    "身高",
+    "体重",
+    "身高体重",
+    "血糖",
+    "空腹血糖",
+    "空腹",
+    "准备",
+    "设备",
+    "仪器",
+    "机型",
+    "范围",
+    "扫描范围",
+    "显像范围",
+    "采集条件",
+    "扫描条件",
+    "参数",
+    "图像",
+    "图像质量",
+    "对照",
+    "比较",
+    "对比",
+    "既往检查",
+    "所见",
+    "检查所见",
+    "影像所见",
+    "描述",
+    "发现",
+    "结果",
+    "印象",
+    "结论",
+    "意见",
+    "诊断意见",
+    "检查意见",
+    "建议",
+    "报告医师",
+    "报告医生",
+    "审核医师",
+    "审核医生",
+    "报告者",
+    "审核者",
+    "报告人",
+    "审核人",
+]
+
+
+@cache
+def _fields() -> re.Pattern[str]:
+    """A field's name with its English one beside it (姓名/Name:), its value in brackets (姓名[...]) or after a space alone."""
+    words = "|".join(sorted(FIELDS, key=len, reverse=True))
+    return re.compile(
+        rf"(?<!{HAN})(?P<label>{words})(?:(?P<other>[ ]*[/(][ ]*[A-Za-z][A-Za-z. ]{{0,24}}\)?)(?=[ ]*:)|(?P<open>\[)(?=[^\[\]\n]{{1,40}}(?P<close>\]))|(?P<space>[ ]{{1,10}})(?=[^\s:|/(\[]))",
+        re.A,
+    )
+
+
+BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
+
+
+def _labelled(characters: Characters) -> Characters:
+    """One way of writing a field: its name, a colon, its value."""
+    plain = _words(characters)
+    change: dict[int, str] = {}
+    for found in _fields().finditer(plain):
+        if found.group("other"):
+            change |= dict.fromkeys(range(found.start("other"), found.end("other")), "")
+        elif found.group("open"):
+            change[found.start("open")], change[found.start("close")] = ":", "  "
+        elif (
+            found.start() == 0
+            or plain[found.start() - 1] in "\n|"
+            or plain[max(0, found.start() - 2) : found.start()] in ("  ", "| ")
+        ):
+            change[found.start("space")] = ":"
+    for found in BRACKETED.finditer(plain):
+        change[found.start("open")], change[found.start("close")] = "", "  "
+    if not change:
+        return characters
+    made: Characters = []
+    for number, (one, place) in enumerate(characters):
+        made += ((sign, place) for sign in change.get(number, one))
+    return made

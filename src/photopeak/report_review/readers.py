@@ -115,7 +115,7 @@ def number(material: Material, rule: ElementRule) -> Found:
 
 
 DATE = filled("{date}")
-FULL_DATE = r"(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+FULL_DATE = r"(?:(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:19|20)\d{2}|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
@@ -123,9 +123,10 @@ REPORT_LABEL = (
     r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
 )
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
-EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE})", re.I | re.A)
+SHORT_DATE = r"\d{2}[-./]\d{1,2}[-./]\d{1,2}(?!\d)"  # 24/11/06, after a label only
+EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
+    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
@@ -233,10 +234,37 @@ def uptake_time(material: Material, rule: ElementRule) -> Found:
     injected, scanned = clock_minutes(material, INJECTED_AT), clock_minutes(material, SCANNED_AT)
     if injected and scanned:
         return "present", (injected[1], scanned[1])
+    spans = next(_waits(material), ())
+    if spans:
+        return "present", spans
     clocks = _clocks(material)
     if len({minutes for minutes, _ in clocks}) >= 2 and re.search(r"注|给药|静推|inject|administ", _technique(material), re.I):
         return "present", tuple(span for _, span in clocks[:2])
     return status, spans
+
+
+DURATION = re.compile(
+    filled(
+        r"(?<![\d.:/-])(?:\d{1,3}(?:\.\d+)?|[一二两三四五六七八九十半]{1,3})\s*(?:个)?(?:半)?\s*(?:{minutes}|天|日(?!期))(?!\s*(?:[/每xX*]|前|以上未|未进|大小))"
+    ),
+    re.I | re.A,
+)
+NO_WAIT = re.compile(
+    r"(?:空腹|禁食|禁饮|未进?食|停[用药服]?|停止|忌|低碘[^。;,]{0,4}|前|[每/]|床|采集(?:时间|时长)?|连续|持续|共|时长|各|层|术后|化疗后|放疗后|治疗后|病程|近|约?术|疼痛|发现|[咳痛]|fast(?:ed|ing)?|for|off|per|every|over|呋塞米|速尿|饮水|泵注|运动)[^。;,\n]{0,8}$|[x*X/]\s*$",
+    re.I | re.A,
+)
+
+
+def _waits(material: Material) -> Iterator[tuple[Span, ...]]:
+    """A length of time told with the method that is no fast, no bed time, no frame and no drug: the wait between injection and scan."""
+    plain = material.report.plain
+    for part in material.report.of("technique"):
+        for found in DURATION.finditer(plain, part.start, part.end):
+            left, right = context.clause_around(plain, found.start(), found.end())
+            if not NO_WAIT.search(plain[max(left, found.start() - 14) : found.start()]) and not re.match(
+                r"\s*(?:[/每xX*]|床|帧|bed|一?床|采集|内|以上)", plain[found.end() : right]
+            ):
+                yield (Span(start=found.start(), end=found.end()),)
 
 
 def _technique(material: Material) -> str:
@@ -358,7 +386,13 @@ def impression(material: Material, rule: ElementRule) -> Found:
 
 @_reader
 def answers_question(material: Material, rule: ElementRule) -> Found:
-    return by_patterns(material, rule)
+    """By its patterns; whether an impression that says something else answers the question is for a person to say."""
+    status, spans = by_patterns(material, rule)
+    if status == "absent":
+        for part in material.report.of("impression"):
+            if len(material.report.plain[part.start : part.end].strip()) >= 4:
+                return "partial", (Span(start=part.start, end=min(part.end, part.start + 40)),)
+    return status, spans
 
 
 @cache

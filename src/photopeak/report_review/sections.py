@@ -324,10 +324,22 @@ def _unnamed(plain: str, start: int, end: int, rows: list[tuple[int, int, str]])
         yield from _closing(plain, Part(kind=order[at], start=opened, end=end))
 
 
+PATIENT = re.compile(
+    r"(?:^|[\s,;|/])(?:男|女|[MF])性?[\s,;|/]+\d{1,3}\s*(?:岁|Y\b|y\b|[\s,;|/]|$)|\d{1,3}\s*岁[\s,;|/]*(?:男|女)|(?:患者|姓名|patient|name)\s*:",
+    re.I | re.A,
+)
+TITLED = re.compile(
+    r"^\s*[^,。;:]{0,30}(?:显[像象]|扫描|PET/?-?CT|SPECT/?-?CT|scintigraphy(?:[ &\w]+)?|scan|uptake)[^,。;:]{0,12}\s*(?:\d{2,4}[-./年].{0,12})?$|^\s*(?:检查)?(?:项目|名称)\s*[: ]",
+    re.I | re.A,
+)
+
+
 def _step(words: str, at: int, *, first: bool) -> int:
     if at == 0 and (first or len(HEADER_WORDS.findall(words)) >= 2 or len(words.strip()) < 8):
         return 0
     if at == 0 and (TITLE.search(words) or HEADER_LABEL.search(words)) and not DONE.search(words):
+        return 0
+    if at == 0 and not DOES.search(words) and (PATIENT.search(words) or TITLED.search(words)):
         return 0
     method, finding, history = METHOD_WORDS.search(words), FINDING_WORDS.search(words), HISTORY_WORDS.search(words)
     if method and not re.search(r"SUV|代谢增高|未见", words):
