@@ -79,7 +79,14 @@ def recognise(report: Report) -> Exam:
             re.I | re.A,
         )
     )
-    return Exam(type=_type(report, titled, title, named, hybrid), titled=titled, hybrid=hybrid, tracers=named)
+    kind = _type(report, titled, title, named, hybrid)
+    if (
+        kind in ("FDG_PETCT", "PSMA_PETCT", "PETCT") and not hybrid
+    ):  # a PET of today has its CT, unless it is with MR or says no
+        hybrid = not re.search(r"PET\s*[-/]?\s*MR|单独?PET|PET only", report.plain, re.I | re.A) and bool(
+            re.search(r"CT|体层|断层成像", report.plain)
+        )
+    return Exam(type=kind, titled=titled, hybrid=hybrid, tracers=named)
 
 
 def _title(report: Report) -> str:

@@ -91,6 +91,7 @@ def _mention() -> re.Pattern[str]:
     words = [w for w in english if not w[0].isdigit()]
     return re.compile(
         rf"(?P<no>{'|'.join(map(re.escape, excluded))})|(?P<rib>{RIB})|(?P<level>{LEVEL})|(?P<organ>{'|'.join(map(re.escape, chinese))})"
+        rf"|(?<![肺肝腺侧部体脏])(?P<lobe>[左右双两][侧]?叶|峡部)"
         rf"|(?<![A-Za-z0-9.])(?P<station>{'|'.join(stations)})(?![A-Za-z0-9])|\b(?P<english>{'|'.join(map(re.escape, words))})(?:s|es)?\b",
         re.I | re.A,
     )
@@ -115,7 +116,12 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
         kind, words = one.lastgroup or "no", one.group()
         if kind == "no":
             continue
-        if kind == "rib":
+        if kind == "lobe":
+            if plain.rfind("甲状腺", 0, one.start()) > max(
+                plain.rfind(organ, 0, one.start()) for organ in ("肺", "肝", "前列腺", "胸腺")
+            ):
+                found.append(_Mention(organs()["甲状腺"], one.start(), one.end()))
+        elif kind == "rib":
             found.append(_Mention(organs()["肋骨"], one.start(), one.end(), _numbers(words, "rib")))
         elif kind == "level":
             levels = () if AT_LEVEL.search(plain[max(0, one.start() - 4) : one.end() + 3]) else _levels(words)
@@ -129,7 +135,10 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
             found.append(_Mention(organ, one.start(), one.end(), levels))
     named = _joined(plain, found)
     specific = any(one.organ.id != "bone" and one.organ.family in covers()["bone"] for one in named)
-    return [one for one in named if not (specific and plain[one.start : one.end] in ("骨", "骨质", "骨转移"))]
+    return [one for one in named if not (specific and plain[one.start : one.end] in GENERAL_BONE)]
+
+
+GENERAL_BONE = ("骨", "骨质", "骨转移")
 
 
 def _joined(plain: str, mentions: list[_Mention]) -> list[_Mention]:
@@ -292,8 +301,13 @@ def _of_sentence(plain: str, kind: str, sentence: Span) -> Iterator[Frame]:
         for c in re.finditer(r"[^,]+", plain[sentence.start : sentence.end])
     ]
     groups: list[tuple[Span, list[_Mention]]] = []
+    bony = False
     for clause in clauses:
         mentions = _mentions(plain, clause.start, clause.end)
+        general = mentions and all(plain[one.start : one.end] in GENERAL_BONE for one in mentions)
+        if bony and general and not context.REST.search(plain, clause.start, clause.end):
+            mentions = []  # CT 示骨质破坏, after 右侧髋臼见浓聚: the same bone
+        bony = bony or any(one.organ.id != "bone" and one.organ.family in covers()["bone"] for one in mentions)
         if mentions or not groups:
             groups.append((clause, mentions))
         else:

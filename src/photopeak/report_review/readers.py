@@ -123,7 +123,7 @@ REPORT_LABEL = (
     r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
 )
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
-SHORT_DATE = r"\d{2}[-./]\d{1,2}[-./]\d{1,2}(?!\d)"  # 24/11/06, after a label only
+SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
     rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
@@ -137,6 +137,7 @@ OTHER_DATE = re.compile(
     re.I | re.A,
 )
 
+SHORT = re.compile(r"(?<![\d.])\d{2}年\d{1,2}月\d{1,2}日", re.A)
 ARRIVED = re.compile(
     rf"(?:登记|就诊|受检|到检|预约|签到|注药|申请|送检)[^\n,;。\d]{{0,6}}{DATE}", re.A
 )  # where nothing else dates the examination
@@ -156,7 +157,9 @@ def exam_date(material: Material) -> Span | None:
     for span in _dates(material, ANY_DATE, "header"):
         if not any(start <= span.start < end for start, end in claimed) and not _birth(material, span):
             return span
-    return next(_dates(material, ARRIVED, "header"), None)
+    return next(_dates(material, ARRIVED, "header"), None) or next(
+        _dates(material, SHORT, "header", "clinical", "technique"), None
+    )
 
 
 def _birth(material: Material, span: Span) -> bool:
@@ -292,12 +295,18 @@ def ct_technique(material: Material, rule: ElementRule) -> Found:
     return ("partial", spans) if status == "present" and not said else (status, spans)
 
 
+COMPARABLE = re.compile(
+    r"PET|CT|MR|超声|B超|显[像象]|扫描|片|影像|检查|图像|骨|无|未|首次|缺|\d{4}|none|no\b|not|first|scan|study|exam|nil|N/?A",
+    re.I | re.A,
+)
+
+
 @_reader
 def comparison(material: Material, rule: ElementRule) -> Found:
     own = [
         part
         for part in material.report.of("comparison")
-        if part.heading and material.report.plain[part.start : part.end].strip(" \n.。-_|")
+        if part.heading and COMPARABLE.search(material.report.plain, part.start, part.end)
     ]
     if own:
         return "present", (Span(start=own[0].start, end=own[0].end),)

@@ -156,9 +156,32 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             kind = "impression"
         if kind == "impression" and kinds != ["impression"] and not seen and described:
             kind = "clinical"
+        if (
+            kind == "impression"
+            and BARE_DIAGNOSIS.fullmatch(plain[start:end])
+            and not seen
+            and any("impression" in later for at, _, later in rows if at > start)
+        ):
+            kind = "clinical"  # a diagnosis before a conclusion, in a report without a heading of findings
+        if (
+            kind == "comparison"
+            and EARLIER.fullmatch(plain[start:end])
+            and not IMAGED.search(plain, end, _line_end(plain, end))
+        ):
+            kind = "clinical"  # 既往: followed by the patient's history
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
         yield start, end, kind
+
+
+BARE_DIAGNOSIS = re.compile(r"[\s\[<*◆◇●■|\d.、]*诊断[\s\]>*:|]*")
+EARLIER = re.compile(r"[\s\[<*◆◇●■]*(?:既往|以往)[\s\]>*:|]*")
+IMAGED = re.compile(r"PET|CT|MR|超声|显[像象]|扫描|片|影像|检查|图像|无|未", re.I | re.A)
+
+
+def _line_end(plain: str, start: int) -> int:
+    end = plain.find("\n", start)
+    return len(plain) if end < 0 else end
 
 
 ONLY_A_NAME = re.compile(
