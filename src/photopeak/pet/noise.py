@@ -22,10 +22,12 @@ Spacing = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """`relative` = SD / activity of a voxel; `correlation[lag]` with lag 0 in the middle, on the voxel grid."""
+    """`relative` = SD / activity of a voxel; `correlation[lag]` with lag 0 in the middle, on the voxel grid. `doubt[lag]`: the
+    variance of each correlation, as estimated from so many pairs of voxels (None: not estimated)."""
 
     relative: float
     correlation: Floats
+    doubt: Floats | None = None
 
     def variance(self, weights: Floats, activity: Floats) -> float:
         """Variance of Σ weights · voxels in a box [slice, row, column] where the expected activity is `activity`."""
@@ -46,6 +48,27 @@ class Noise:
         fields = fft.irfftn(fft.rfftn(white, axes=(1, 2, 3)) * amplitude, padded, axes=(1, 2, 3))
         chosen: Floats32 = fields[(slice(None), *(slice(0, n) for n in shape))]
         return chosen
+
+    def variance_of_spread(self, inside: npt.NDArray[np.bool_]) -> float:
+        """Relative variance of the sample variance of the voxels `inside` a box, about their own mean.
+
+        2 tr((MCM)²) / n² with C the correlations of the pairs of voxels and M taking the mean off. Squared correlations that were
+        estimated are too large by their own variance, which is taken off again.
+        """
+        count = int(inside.sum())
+        mask = inside.astype(np.float64)
+        shape = self._padded(mask.shape)
+        transformed = fft.rfftn(mask, shape)
+        part = tuple(slice(0, n) for n in mask.shape)
+        near = fft.irfftn(transformed * self._spectrum(shape), shape)[part][inside]  # Σ of each voxel's correlations
+        pairs = fft.irfftn(np.abs(transformed) ** 2, shape)
+        half = [n // 2 for n in self.correlation.shape]
+        kept = [min(h, n - 1) for h, n in zip(half, mask.shape)]
+        lags = tuple(slice(h - k, h + k + 1) for h, k in zip(half, kept))
+        pairs = pairs[np.ix_(*(np.arange(-k, k + 1) for k in kept))]
+        squares = self.correlation[lags] ** 2 - (0.0 if self.doubt is None else self.doubt[lags])
+        together = float((pairs * squares).sum()) - 2 * float((near**2).sum()) / count + (float(near.sum()) / count) ** 2
+        return 2 * max(together, 1.0) / count**2
 
     def plane_covariance(self, weights: Floats, steps: int, square: bool = False) -> float:
         """Covariance, per unit voxel variance, of two equal regions `steps` slices apart; of squares if `square`."""
@@ -94,7 +117,13 @@ def estimate_noise(values: Floats32, spacing_mm: Spacing, clear: npt.NDArray[np.
     z, y, x = np.ix_(*(np.arange(-h, h + 1) * step for h, step in zip(half, spacing_mm)))
     lags = np.sqrt(z**2 + y**2 + x**2)
     fade = np.clip((FAR_MM - lags) / (FAR_MM - NEAR_MM), 0.0, 1.0)
-    return Noise(relative=float(np.sqrt(variance)), correlation=covariance / variance * fade)
+    correlation = covariance / variance * fade
+    # Bartlett: where nothing is correlated, an estimate varies by the sum of all squared correlations over the pairs behind it.
+    behind = np.maximum(pairs[index].astype(np.float64), 1.0)
+    freely = fade**2 / behind
+    freely[middle] = 0.0
+    total = float((correlation**2).sum()) / (1 + float(freely.sum()))
+    return Noise(relative=float(np.sqrt(variance)), correlation=correlation, doubt=total * freely)
 
 
 def _only_middle(half: list[int]) -> Floats:

@@ -239,8 +239,7 @@ def _liver(volume: Volume, liver: Liver, factor: npt.NDArray[np.float64]) -> Ite
     u = math.sqrt(noise.variance(weights, np.full(weights.shape, mean)))
     # The mean of the sphere takes its own noise out of the voxels' spread: it is put back.
     spread = math.sqrt(sd**2 * (1 - 1 / values.size) + u**2)
-    coupled = float((noise.correlation**2).sum())
-    share = math.sqrt(coupled / (2 * values.size))
+    share = math.sqrt(noise.variance_of_spread(inside)) / 2 * (sd / spread) ** 2
     yield LIVER_MEAN.of(mean, u)
     yield LIVER_SNR.of(mean / spread, mean / spread * math.hypot(share, u / mean))
     yield LIVER_COV.of(100 * spread / mean, 100 * spread / mean * math.hypot(share, u / mean))
