@@ -19,12 +19,13 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from photopeak.cylinder import Cylinder, axes_mm, crop_round, find_cylinder, uniform_slices
+from photopeak.cylinder import Cylinder, axes_mm, crop_round
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
 from photopeak.measurement import Measurement, Quantity
+from photopeak.pet.cylinder_section import FROM_WALL_MM, inside_section, locate_cylinder, section_mean, section_noise
 from photopeak.pet.cylinder_uniformity import DISC_MM, RegionMeans, Uniformity, region_means, uniformities
-from photopeak.pet.noise import Noise, estimate_noise
+from photopeak.pet.noise import Noise
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
@@ -36,12 +37,6 @@ SUV_MEAN = Quantity(name="suv_mean", unit="g/mL", en="mean SUV", zh="平均 SUV"
 CONCENTRATION = Quantity(name="cylinder_concentration", unit="Bq/mL", en="activity concentration", zh="活度浓度", judged=False)
 UNIFORMITY = Quantity(name="uniformity", unit="%", en="non-uniformity", zh="不均匀性")
 VARIATION = Quantity(name="coefficient_of_variation", unit="%", en="coefficient of variation", zh="变异系数")
-
-FROM_WALL_MM = 20.0
-NOISE_SLICES = 24
-FEWEST_SLICES = 3
-MOST = 0.6  #: of the activity lies in the cylinder
-COARSE_MM = 4.0  #: the cylinder is looked for on pixels of about this size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +81,7 @@ class UniformCylinder(Result):
 def accepts(evidence: Evidence) -> Words | None:
     if not isinstance(evidence.images, Volume) or evidence.images.values.ndim != 3:
         return Words("a stack of PET slices is needed", "需要一组 PET 断层图像")
-    found = _located(evidence.images)
+    found = locate_cylinder(evidence.images)
     if isinstance(found, Words):
         return found
     cylinder, part = found
@@ -111,7 +106,7 @@ def uniform_cylinder(
 ) -> UniformCylinder:
     """Concentration, calibration bias, SUV and uniformity of the cylinder's uniform slices."""
     volume = evidence.images
-    found = _located(volume) if isinstance(volume, Volume) else Words("no volume", "无图像")
+    found = locate_cylinder(volume) if isinstance(volume, Volume) else Words("no volume", "无图像")
     if isinstance(found, Words) or not isinstance(volume, Volume):
         why = found if isinstance(found, Words) else Words("no volume", "无图像")
         raise Refused(
@@ -120,9 +115,9 @@ def uniform_cylinder(
             zh=f"{evidence.name}：{why.zh}；本检测需要均匀圆柱模体的断层图像，请确认所选序列是否正确。",
         )
     cylinder, part = found
-    inside = _inside(volume, cylinder)
-    noise = _noise(volume, part, inside)
-    mean, mean_u = _mean(volume, part, inside, noise)
+    inside = inside_section(volume, cylinder)
+    noise = section_noise(volume, part, inside)
+    mean, mean_u = section_mean(volume, part, inside, noise)
     means = region_means(volume, cylinder, part, noise, inside.astype(np.float64))
     conversion, notes = _conversion(evidence, volume)
     slab = volume.values[part].mean(axis=0, dtype=np.float64)
@@ -139,89 +134,6 @@ def uniform_cylinder(
         slice_mm=z_mm,
         slice_percent=100 * (means.slices - 1),
     )
-
-
-def _located(volume: Volume) -> tuple[Cylinder, slice] | Words:
-    """The cylinder and its uniform slices; looked for on coarse pixels, which changes neither its axis nor its radius."""
-    factors = [max(1, round(COARSE_MM / mm)) if mm < COARSE_MM / 1.5 else 1 for mm in volume.spacing_mm[1:]]
-    rows, columns = (n - n % f for n, f in zip(volume.values.shape[1:], factors))
-    if min(rows, columns) < 16 or len(volume.values) < 3:
-        return Words("the images are too small", "图像过小")
-    cut = volume.values[:, :rows, :columns]
-    blocks = cut.reshape(len(cut), rows // factors[0], factors[0], columns // factors[1], factors[1])
-    coarse = replace(
-        volume,
-        values=blocks.mean(axis=(2, 4), dtype=np.float32),
-        spacing_mm=(volume.spacing_mm[0], volume.spacing_mm[1] * factors[0], volume.spacing_mm[2] * factors[1]),
-    )
-    found = find_cylinder(coarse)
-    if isinstance(found, Words):
-        return found
-    part = uniform_slices(coarse, found)
-    if part.stop - part.start < FEWEST_SLICES:
-        return Words("no uniform slices", "没有均匀层面")
-    if not _holds_most(coarse, found):
-        return Words("most of the activity lies outside of the round part", "大部分活度位于圆形区域之外")
-    # What was cut off at the far edge moves the middle of the matrix.
-    down = (volume.values.shape[1] - rows) * volume.spacing_mm[1] / 2
-    right = (volume.values.shape[2] - columns) * volume.spacing_mm[2] / 2
-    return replace(found, start_mm=(found.start_mm[0] - right, found.start_mm[1] - down)), part
-
-
-def _holds_most(volume: Volume, cylinder: Cylinder) -> bool:
-    """Whether most of the activity is in the cylinder: a head is round as well, but the rest of the patient is elsewhere."""
-    _, y_mm, x_mm = axes_mm(volume)
-    x, y = cylinder.axis_at(0.0)
-    wide = np.hypot(x_mm[None, :] - x, y_mm[:, None] - y) <= 1.2 * cylinder.radius_mm
-    total = float(volume.values.sum(dtype=np.float64))
-    inside = float(volume.values[cylinder.first : cylinder.last + 1][:, wide].sum(dtype=np.float64))
-    return inside > MOST * total
-
-
-def _inside(volume: Volume, cylinder: Cylinder) -> npt.NDArray[np.bool_]:
-    _, y_mm, x_mm = axes_mm(volume)
-    x, y = cylinder.axis_at(0.0)
-    reach = min(cylinder.radius_mm - FROM_WALL_MM, 0.8 * cylinder.radius_mm)
-    found: npt.NDArray[np.bool_] = np.hypot(x_mm[None, :] - x, y_mm[:, None] - y) <= reach
-    return found
-
-
-def _noise(volume: Volume, part: slice, inside: npt.NDArray[np.bool_]) -> Noise | None:
-    """Noise about each slice's own mean and each pixel's own, so that neither counts as noise."""
-    middle = (part.start + part.stop) // 2
-    first, last = max(part.start, middle - NOISE_SLICES // 2), min(part.stop, middle + NOISE_SLICES // 2)
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    values = volume.values[first:last, box[0], box[1]].astype(np.float32)
-    mask = inside[box]
-    level = float(values[:, mask].mean())
-    if level <= 0:
-        return None
-    smooth = values - values[:, mask].mean(axis=1)[:, None, None]
-    slab = _radial(smooth.mean(axis=0), mask)
-    clear = np.broadcast_to(mask, values.shape)
-    return estimate_noise(np.where(clear, smooth - slab + np.float32(level), np.float32(0)), volume.spacing_mm, clear.copy())
-
-
-def _radial(plane: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """The smooth part of a plane, a paraboloid: cupping must not count as noise."""
-    rows, columns = np.mgrid[-1 : 1 : plane.shape[0] * 1j, -1 : 1 : plane.shape[1] * 1j]
-    terms = np.stack([np.ones_like(rows), rows, columns, rows**2 + columns**2], axis=-1)
-    solved, *_ = np.linalg.lstsq(terms[mask], plane[mask].astype(np.float64), rcond=None)
-    found: npt.NDArray[np.float32] = (terms @ solved).astype(np.float32)
-    return found
-
-
-def _mean(volume: Volume, part: slice, inside: npt.NDArray[np.bool_], noise: Noise | None) -> tuple[float, float]:
-    mean = float(volume.values[part][:, inside].mean(dtype=np.float64))
-    if noise is None:
-        return mean, 0.0
-    count = part.stop - part.start
-    weights = inside / inside.sum()
-    half = noise.correlation.shape[0] // 2
-    lags = range(-min(half, count - 1), min(half, count - 1) + 1)
-    shared = sum((count - abs(k)) / count**2 * noise.plane_covariance(weights, k) for k in lags)
-    return mean, mean * noise.relative * math.sqrt(max(shared, 0.0))
 
 
 def _conversion(evidence: Evidence, volume: Volume) -> tuple[Conversion | None, list[Remark]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from photopeak.phantom.acr_pet import acr_pet_files
 from photopeak.phantom.assays import assay_files, control_files, wells_files
 from photopeak.phantom.bars import bars_files
 from photopeak.phantom.case_tables import (
@@ -47,6 +48,7 @@ CATALOGUE: Mapping[str, Callable[..., tuple[Path, ...]]] = {
     "whole_body_lines": whole_body_lines_files,
     "whole_body_speed": whole_body_speed_files,
     "iec_body": iec_body_files,
+    "acr_pet": acr_pet_files,
     "patient": patient_files,
     "pet_decay": pet_decay_files,
     "pet_points": pet_points_files,
