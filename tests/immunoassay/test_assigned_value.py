@@ -7,6 +7,8 @@ import pytest
 
 from photopeak.immunoassay.assigned_value import assigned_value
 from photopeak.immunoassay.censored import tobit
+from photopeak.immunoassay.pairwise_spread import q_method_replicated
+from photopeak.immunoassay.robust_statistics import columns_of, hampel
 from photopeak.procedure import Refused
 
 
@@ -139,6 +141,17 @@ def test_repeated_rows_give_the_repeatability_by_algorithm_s(table):
     result = assigned_value(table("laboratory,value", rows), estimator=("algorithm_s", "algorithm_a"))
     assert values_of(result, "robust_sd", estimator="algorithm_s")[0] == pytest.approx(0.2, rel=0.12)
     assert values_of(result, estimator="algorithm_a")[0] == pytest.approx(10, abs=0.05)
+
+
+def test_numbered_replicates_enter_the_q_method_as_results_and_hampels_mean_as_their_means(table):
+    rng = np.random.default_rng(8)
+    laboratories = [np.round(rng.normal(10, 0.5) + rng.normal(0, 0.5, 1 + n % 3), 2) for n in range(15)]
+    rows = [[f"L{n}", k, f"{x:.2f}"] for n, some in enumerate(laboratories) for k, x in enumerate(some)]
+    result = assigned_value(table("laboratory,replicate,value", rows), estimator=("q_hampel",), grouping="all")
+    spread = q_method_replicated(laboratories)
+    assert values_of(result, "robust_sd") == [pytest.approx(spread, rel=1e-9)]
+    means = columns_of([some.mean() for some in laboratories])
+    assert values_of(result) == [pytest.approx(hampel(means, np.array([spread]))[0], rel=1e-9)]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import csv
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from photopeak.immunoassay.consensus import ESTIMATORS, consensus, estimate
-from photopeak.immunoassay.pairwise_spread import q_method, qn
+from photopeak.immunoassay.pairwise_spread import q_method, q_method_replicated, qn
 from photopeak.immunoassay.robust_statistics import algorithm_a, algorithm_s, columns_of, hampel
 
 
@@ -86,6 +87,46 @@ def test_counting_pairs_gives_what_the_definition_gives_with_and_without_ties(se
     values = rng.normal(10, 1, int(rng.integers(5, 300)))
     values = np.round(values, 1) if seed % 2 else values
     assert q_method(columns_of(values))[0] == pytest.approx(written_out_q(values), rel=1e-9)
+
+
+def q_by_definition(laboratories):
+    """Formulas C.22 to C.25 as they are printed: H1 over pairs of results of different laboratories, G1 through its middles."""
+    steps = {}
+    pairs = len(laboratories) * (len(laboratories) - 1) / 2
+    for n, one in enumerate(laboratories):
+        for other in laboratories[:n]:
+            for a in one:
+                for b in other:
+                    step = round(abs(a - b), 9)
+                    steps[step] = steps.get(step, 0) + 1 / (len(one) * len(other) * pairs)
+    at = np.array(sorted(steps))
+    reached = np.cumsum([steps[x] for x in at])
+    at_zero = reached[0] if at[0] == 0 else 0.0
+    middles = 0.5 * (reached + np.concatenate([[0], reached[:-1]]))
+    x, g = (at, np.concatenate([[0], middles[1:]])) if at[0] == 0 else (np.append(0, at), np.append(0, middles))
+    return np.interp(0.25 + 0.75 * at_zero, g, x) / (np.sqrt(2) * scipy.stats.norm.ppf(0.625 + 0.375 * at_zero))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_replicates_are_compared_between_laboratories_each_pair_of_which_weighs_the_same(seed):
+    rng = np.random.default_rng(seed)
+    laboratories = [
+        np.round(rng.normal(10, 1) + rng.normal(0, 0.5, rng.integers(1, 5)), rng.integers(0, 5))
+        for _ in range(rng.integers(3, 25))
+    ]
+    assert q_method_replicated(laboratories) == pytest.approx(q_by_definition(laboratories), rel=1e-9, abs=1e-12)
+
+
+def test_single_results_give_the_same_by_both_ways_of_counting_in_a_national_round_as_well():
+    values = np.round(np.random.default_rng(2).normal(10, 1, 3000), 2)
+    assert q_method_replicated([np.array([x]) for x in values]) == pytest.approx(q_method(columns_of(values))[0], rel=1e-12)
+
+
+def test_replicates_show_the_spread_of_single_results_not_that_of_means():
+    rng = np.random.default_rng(4)
+    laboratories = [rng.normal(0, 1) + rng.normal(0, 1, 4) for _ in range(2000)]
+    assert q_method_replicated(laboratories) == pytest.approx(np.sqrt(2), rel=0.04)
+    assert q_method(columns_of([one.mean() for one in laboratories]))[0] == pytest.approx(np.sqrt(1.25), rel=0.04)
 
 
 @pytest.mark.parametrize("count", [5, 64, 65, 200])

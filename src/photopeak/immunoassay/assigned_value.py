@@ -184,8 +184,8 @@ def _means(results: tuple[Reported, ...]) -> tuple[Reported, ...]:
         if len(exact) < 2:
             means.append(some[0])
         else:
-            total = sum((one.value for one in exact if one.value is not None), Decimal(0))
-            means.append(replace(exact[0], value=total / len(exact)))
+            repeats = tuple(one.value for one in exact if one.value is not None)
+            means.append(replace(exact[0], value=sum(repeats, Decimal(0)) / len(repeats), repeats=repeats))
     return tuple(means)
 
 

@@ -41,6 +41,7 @@ class Reported:
     kit: str = ""
     lot: str = ""
     replicate: str = ""
+    repeats: tuple[Decimal, ...] = ()  #: the results whose mean `value` is, where a laboratory gave several
     uncertainty: float | None = None  #: standard
     expanded: float | None = None
     state: str = ""
@@ -204,8 +205,14 @@ def _reported(row: dict[str, str] | object, line: int, column: str, problems: li
         uncertainty=uncertainty,
         expanded=expanded,
         state=state,
-        **{name: cells.get(name, "") for name in ("analyte", "sample", "method", "instrument", "kit", "lot", "replicate")},
+        analyte=cells.get("analyte", ""),
+        sample=cells.get("sample", ""),
         unit=cells.get("unit", ""),
+        method=cells.get("method", ""),
+        instrument=cells.get("instrument", ""),
+        kit=cells.get("kit", ""),
+        lot=cells.get("lot", ""),
+        replicate=cells.get("replicate", ""),
     )
 
 

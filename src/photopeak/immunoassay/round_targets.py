@@ -23,6 +23,7 @@ from photopeak.immunoassay.consensus import (
 )
 from photopeak.immunoassay.kernel_density import Density, bandwidth, density
 from photopeak.immunoassay.method_groups import ALL, Comparison, groups_of
+from photopeak.immunoassay.pairwise_spread import q_method_replicated
 from photopeak.immunoassay.results_table import Declared, Reported, ReportedTable
 
 Floats = npt.NDArray[np.float64]
@@ -110,7 +111,8 @@ def targets_of(table: ReportedTable, rule: Rule) -> tuple[SampleTargets, ...]:
         # a group too small for a target of its own is scored with all
         whole = results if len(members) > 1 else members.get(ALL, [])
         drafts += [(place, name, some, whole if name == ALL else some) for name, some in members.items()]
-    estimates = _estimates([_values(forming, rule.scale) for _, _, _, forming in drafts], rule)
+    values = [_values(forming, rule.scale) for _, _, _, forming in drafts]
+    estimates = _estimates(values, rule, [_repeats(forming, rule.scale) for _, _, _, forming in drafts])
     groups: dict[tuple[str, str], list[GroupTarget]] = defaultdict(list)
     for (place, name, some, forming), found in zip(drafts, estimates):
         groups[place].append(_group(table, place, name, some, forming, found, rule))
@@ -133,8 +135,21 @@ def _values(results: Sequence[Reported], scale: Scale) -> Floats:
     return np.log(exact[exact > 0]) if scale == "log" else exact
 
 
-def _estimates(lists: Sequence[Floats], rule: Rule) -> list[tuple[Consensus, ...]]:
-    """Each list of results by every estimator; empty where there are fewer than the rule asks."""
+def _repeats(results: Sequence[Reported], scale: Scale) -> list[Floats] | None:
+    """The results of `_values` with all that a laboratory measured; None where nobody measured twice."""
+    exact = [one for one in results if one.counts and not one.sign and one.value is not None]
+    if not any(one.repeats for one in exact):
+        return None
+    each = [
+        np.array(one.repeats or (one.value,), dtype=np.float64) for one in exact if scale == "linear" or (one.value or 0) > 0
+    ]
+    return [np.log(some[some > 0]) if scale == "log" else some for some in each]
+
+
+def _estimates(
+    lists: Sequence[Floats], rule: Rule, repeats: Sequence[list[Floats] | None] | None = None
+) -> list[tuple[Consensus, ...]]:
+    """Each list of results by every estimator; empty where there are fewer than the rule asks. `repeats`: for the Q method."""
     longest = max((len(values) for values in lists), default=0)
     padded = np.full((max(longest, 1), max(len(lists), 1)), np.nan)
     for n, values in enumerate(lists):
@@ -145,6 +160,8 @@ def _estimates(lists: Sequence[Floats], rule: Rule) -> list[tuple[Consensus, ...
         if name not in ESTIMATORS:
             continue
         each = estimate(columns, name)
+        if name == "q_hampel" and repeats is not None and any(repeats):
+            each = _with_repeats(columns, each, repeats)
         u = u_of(each, name)
         for n, values in enumerate(lists):
             if len(values) >= max(2, rule.fewest):
@@ -158,6 +175,15 @@ def _estimates(lists: Sequence[Floats], rule: Rule) -> list[tuple[Consensus, ...
                     )
                 )
     return [tuple(one) for one in found]
+
+
+def _with_repeats(columns: robust.Columns, found: robust.Estimate, repeats: Sequence[list[Floats] | None]) -> robust.Estimate:
+    """The spread of pairs of results of different laboratories; Hampel's mean is that of the laboratories' means (C.5.2, C.5.3)."""
+    spread = found.spread.copy()
+    for n, some in enumerate(repeats):
+        if some is not None and len(some) > 1:
+            spread[n] = q_method_replicated(some)
+    return robust.Estimate(location=robust.hampel(columns, spread), spread=spread, count=found.count)
 
 
 def _group(
