@@ -1,10 +1,8 @@
 """Blunders before scoring: a decimal point, a unit, two samples exchanged. What the spread hides is said to be hidden.
 
-Every result is compared with the target of its group as a ratio. What a laboratory has in common over its analytes is taken off, the
-spread of each analyte comes from algorithm A and is moderated by that of the others (Smyth 2004, Stat Appl Genet Mol Biol 3:3), and
-the threshold is the t quantile at which a whole clean round raises an alarm in less than one of a hundred cases. A result counts as
-far only if it is so both as a ratio and as a difference, so that neither normal nor log-normal errors raise alarms. Nothing is
-corrected: the laboratory is asked.
+Every result is compared with the target of its group as a ratio and as its logarithm, so that neither normal nor log-normal errors
+raise alarms: a slip is named where on both scales it explains the result so much better than chance that a whole clean round would
+be accused in less than one of a hundred cases (slip_likelihood). Nothing is corrected: the laboratory is asked.
 """
 
 from __future__ import annotations
@@ -14,26 +12,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy
 
 from photopeak.immunoassay import robust_statistics as robust
 from photopeak.immunoassay.results_table import Reported
 from photopeak.immunoassay.round_targets import GroupTarget, SampleTargets
+from photopeak.immunoassay.slip_likelihood import FITS, Exchange, Question, ask, share_found, threshold
 
 Floats = npt.NDArray[np.float64]
 Slips = Callable[[str, str], Mapping[str, float]]
 
-ALARMS = 0.008  #: share of clean rounds in which anything at all may be named; three questions share it
-FEWEST = 5  #: results of a sample below which nothing can be said
+#: share of clean rounds in which each question may name anything, on either scale
+ALARMS = {"single power": 0.005, "single unit": 0.0005, "whole power": 0.0005, "whole unit": 0.001, "exchange": 0.005}
 FEWEST_ANALYTES = 5  #: of a laboratory, from which what they have in common is known
-EFFECTIVE = 0.6  #: degrees of freedom of algorithm A's spread, per result
-FITS = 4.0  #: standard deviations within which a slip explains a result
-FITS_WIDELY = 5.5  #: the same for a power of ten and for two results that are exchanged, which chance hardly imitates
-FAIRLY = 1e-3  #: level of the second question for a power of ten
-SURE = 2.0  #: standard deviations beyond the threshold at which a slip is found almost always
+SURE = 0.95  #: share of slips from which on they count as distinguishable
+FURTHEST = 1e3  #: factor up to which the reach is looked for
+HALVINGS = 10
 POWERS_OF_TEN = {f"x {10.0**n:g}": 10.0**n for n in (1, -1, 2, -2, 3, -3)}
 
 
@@ -78,19 +75,24 @@ class _Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Far:
-    """One question put to every column: `score[laboratory, column]`, its threshold, the spread of each column as a logarithm."""
+class _Asked:
+    """One question on both scales, with the evidence that it takes on each."""
 
-    score: Floats
-    threshold: float
-    spread: Floats
-    tenfold: npt.NDArray[
-        np.bool_
-    ]  #: far as a ratio and fairly far as a difference: enough for a power of ten, which it must fit
+    scales: tuple[Question, Question]
+    limits: tuple[float, float]  #: for a mistaken unit
+    limits_of_powers: tuple[float, float]  #: for a power of ten, which chance imitates less
 
-    @property
-    def far(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(np.abs(self.score) > self.threshold)
+    def beyond(self, factor: float) -> npt.NDArray[np.bool_]:
+        """Where a slip by this factor explains the result, and chance does not."""
+        found = np.ones(self.scales[0].value.shape, dtype=bool)
+        limits = self.limits_of_powers if factor in POWERS_OF_TEN.values() else self.limits
+        for one, limit in zip(self.scales, limits):
+            found &= one.evidence(factor) > limit
+        return np.asarray(found & (self.off(factor) <= FITS))
+
+    def off(self, factor: float) -> Floats:
+        """How far the result is from that slip on the scale that is nearer to it, standard deviations."""
+        return np.asarray(np.minimum(*(np.abs(one.undone(factor)) for one in self.scales)))
 
 
 def screen(samples: Sequence[SampleTargets], slips: Slips) -> Screen:
@@ -98,15 +100,21 @@ def screen(samples: Sequence[SampleTargets], slips: Slips) -> Screen:
     found = _round_of(samples)
     if found is None:
         return Screen(suspects=(), reach={})
-    own, plain = _own(found.ratio), _own(np.exp(np.clip(found.ratio, -50, 50)))
-    single = _far(own.reshape(len(own), -1), plain.reshape(len(own), -1))
-    whole = _far(_means(own), _means(plain)) if len(found.samples) > 1 else single
-    pairs = list(combinations(range(len(found.samples)), 2))
-    apart = _far(_differences(own, pairs), _differences(plain, pairs)) if pairs else None
-    swapped = _swaps(found, own, apart, pairs, single)
-    taken = {id(one) for suspect in swapped for one in suspect.results}
-    slipped = _slips(found, own, single, whole, slips, taken)
-    return Screen(suspects=(*slipped, *swapped), reach=_reach(found, single, whole, apart, pairs, slips))
+    known = [{**POWERS_OF_TEN, **slips(name, found.units.get(name, ""))} for name in found.analytes]
+    factors = sorted({by for some in known for by in some.values()})
+    scales = tuple((values, _expected(values), logarithmic) for values, logarithmic in _both(found.ratio))
+    layers = len(found.samples)
+    single = _asked([_flat(values, centre, log) for values, centre, log in scales], factors, "single")
+    whole = _asked([_means(values, centre, log) for values, centre, log in scales], factors, "whole") if layers > 1 else single
+    pairs = list(combinations(range(layers), 2))
+    exchanges = [_exchange(found, values, centre, log, pairs) for values, centre, log in scales] if pairs else []
+    limits = [one.threshold(ALARMS["exchange"]) for one in exchanges]
+    candidates = [*_swaps(found, exchanges, limits, pairs, single), *_slips(found, known, single, whole)]
+    return Screen(suspects=_best(candidates), reach=_reach(found, known, whole, exchanges, limits, pairs))
+
+
+def _both(ratio: Floats) -> tuple[tuple[Floats, bool], tuple[Floats, bool]]:
+    return (np.exp(np.clip(ratio, -50, 50)), False), (ratio, True)
 
 
 def _round_of(samples: Sequence[SampleTargets]) -> _Round | None:
@@ -152,175 +160,194 @@ def _target(group: GroupTarget) -> float:
     return group.main.location if group.main is not None else 0.0
 
 
-def _own(ratio: Floats) -> Floats:
-    """Ratios less the median of the laboratory's, where it has enough analytes to know it."""
-    flat = ratio.reshape(len(ratio), -1)
-    enough = np.count_nonzero(~np.isnan(ratio).all(axis=2), axis=1) >= FEWEST_ANALYTES
+def _expected(values: Floats) -> Floats:
+    """[laboratory]: the median of what a laboratory has in common over its analytes; that of the target where they are too few."""
+    flat = values.reshape(len(values), -1)
+    enough = np.count_nonzero(~np.isnan(values).all(axis=2), axis=1) >= FEWEST_ANALYTES
     middle = robust.median(robust.columns_of(np.where(enough[:, None], flat, 0.0).T))
-    own: Floats = ratio - np.where(enough, middle, 0.0)[:, None, None]
-    return own
+    nothing = robust.median(robust.columns_of(values.reshape(-1)))
+    return np.where(enough, middle, nothing)
 
 
-def _means(own: Floats) -> Floats:
-    """The mean over the samples of an analyte, where a laboratory has all of its results of at least two."""
-    count = np.count_nonzero(~np.isnan(own), axis=2)
-    return np.where(count > 1, np.nansum(own, axis=2) / np.maximum(count, 1), np.nan)
+def _flat(values: Floats, centre: Floats, logarithmic: bool) -> Question:
+    flat = values.reshape(len(values), -1)
+    return ask(flat, np.broadcast_to(centre[:, None], flat.shape), logarithmic=logarithmic)
 
 
-def _differences(values: Floats, pairs: Sequence[tuple[int, int]]) -> Floats:
-    first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    return np.asarray(values[:, :, first] - values[:, :, second]).reshape(len(values), -1)
+def _means(values: Floats, centre: Floats, logarithmic: bool) -> Question:
+    """The mean over the samples of an analyte, where a laboratory has results of at least two."""
+    count = np.count_nonzero(~np.isnan(values), axis=2)
+    mean = np.where(count > 1, np.nansum(values, axis=2) / np.maximum(count, 1), np.nan)
+    return ask(mean, np.broadcast_to(centre[:, None], mean.shape), logarithmic=logarithmic)
 
 
-def _far(logarithms: Floats, ratios: Floats) -> _Far:
-    """How far each entry is from its column in moderated standard deviations: the smaller of what both scales say."""
-    by_logarithm, spread, freedom = _scores(logarithms)
-    by_ratio, _, other = _scores(ratios)
-    smaller = np.where(np.abs(by_ratio) < np.abs(by_logarithm), by_ratio, by_logarithm)
-    tests = max(1, int(np.count_nonzero(~np.isnan(smaller))))
-    threshold = float(scipy.stats.t.isf(ALARMS / 3 / 2 / tests, min(freedom, other)))
-    fairly = float(scipy.stats.t.isf(FAIRLY, min(freedom, other)))
-    tenfold = (np.abs(by_logarithm) > threshold) & (np.abs(by_ratio) > fairly) & (by_ratio * by_logarithm > 0)
-    return _Far(score=smaller, threshold=threshold, spread=spread, tenfold=tenfold)
+def _exchange(found: _Round, values: Floats, centre: Floats, logarithmic: bool, pairs: Sequence[tuple[int, int]]) -> Exchange:
+    a, b = [first for first, _ in pairs], [second for _, second in pairs]
+    first, second = (values[:, :, some].reshape(len(values), -1) for some in (a, b))
+    level = found.level[:, a] - found.level[:, b]
+    return Exchange(
+        mean=ask((first + second) / 2, np.broadcast_to(centre[:, None], first.shape), logarithmic=logarithmic),
+        difference=ask(first - second, np.zeros(first.shape), logarithmic=logarithmic),
+        ratio=np.exp(level.reshape(-1)),
+    )
 
 
-def _scores(columns: Floats) -> tuple[Floats, Floats, float]:
-    """(entry - location) / spread by column, the spread, and the degrees of freedom that are left after moderation."""
-    found = robust.algorithm_a(robust.columns_of(columns))
-    usable = (found.count >= FEWEST) & (found.spread > 0)
-    if not usable.any():
-        return np.full(columns.shape, np.nan), np.full(columns.shape[1], np.nan), 1.0
-    freedom = EFFECTIVE * (found.count - 1)
-    variance, prior = np.where(usable, found.spread**2, np.nan), math.inf
-    least = float(freedom[usable].min())
-    if np.count_nonzero(usable) > 2:
-        common, prior = _prior(variance[usable], least)
-        weight = 1.0 if math.isinf(prior) else prior / (prior + freedom)
-        variance = np.where(usable, weight * common + (1 - np.asarray(weight)) * variance, np.nan)
-    total = float(np.sum(freedom[usable]))
-    left = least if np.count_nonzero(usable) <= 2 else min(total, least + prior)
-    spread = np.sqrt(variance)
-    return (columns - found.location) / spread, spread, left
+def _asked(scales: Sequence[Question], factors: Sequence[float], question: str) -> _Asked:
+    plain, logarithmic = scales
+    powers = [by for by in factors if by in POWERS_OF_TEN.values()]
+    units = [by for by in factors if by not in POWERS_OF_TEN.values()] or powers
+    return _Asked(
+        scales=(plain, logarithmic),
+        limits=_limits(scales, units, ALARMS[f"{question} unit"]),
+        limits_of_powers=_limits(scales, powers, ALARMS[f"{question} power"]),
+    )
 
 
-def _prior(variances: Floats, freedom: float) -> tuple[float, float]:
-    """The variance the columns have in common and the degrees of freedom it is worth (Smyth 2004, 6.2)."""
-    logarithms = np.log(variances)
-    excess = float(logarithms.var(ddof=1)) - float(scipy.special.polygamma(1, freedom / 2))
-    centre = float(logarithms.mean()) - float(scipy.special.digamma(freedom / 2)) + math.log(freedom / 2)
-    if excess <= 1e-4:
-        return float(np.mean(variances)), math.inf
-    half = float(scipy.optimize.brentq(_trigamma_less, 1e-3, 1e6, args=(excess,)))
-    return math.exp(centre + float(scipy.special.digamma(half)) - math.log(half)), 2 * half
+def _limits(scales: Sequence[Question], factors: Sequence[float], alarms: float) -> tuple[float, float]:
+    return threshold(scales[0], factors, alarms), threshold(scales[1], factors, alarms)
 
 
-def _trigamma_less(half: float, wanted: float) -> float:
-    return float(scipy.special.polygamma(1, half)) - wanted
-
-
-def _swaps(found: _Round, own: Floats, apart: _Far | None, pairs: Sequence[tuple[int, int]], single: _Far) -> list[Suspect]:
-    """Two samples of one analyte that are far apart and agree with their targets once they are exchanged."""
-    if apart is None:
-        return []
+def _best(candidates: Iterable[tuple[float, Suspect]]) -> tuple[Suspect, ...]:
+    """Each result is part of the explanation that leaves the least of its laboratory's results of the analyte unexplained."""
+    taken: set[int] = set()
     suspects = []
-    singles = single.spread.reshape(own.shape[1:])
-    for row, column in np.argwhere(apart.far):
+    for _, one in sorted(candidates, key=lambda some: some[0]):
+        results = {id(reported) for reported in one.results}
+        if not taken & results:
+            suspects.append(one)
+            taken |= results
+    return tuple(suspects)
+
+
+def _swaps(
+    found: _Round, exchanges: Sequence[Exchange], limits: Sequence[float], pairs: Sequence[tuple[int, int]], single: _Asked
+) -> Iterable[tuple[float, Suspect]]:
+    """Two samples of one analyte that agree with their targets so much better once they are exchanged."""
+    if not exchanges:
+        return
+    likely = np.all([one.evidence() > limit for one, limit in zip(exchanges, limits)], axis=0)
+    undone = [one.undone() for one in exchanges]
+    fits = np.any([np.maximum(np.abs(mean), np.abs(difference)) <= FITS for mean, difference in undone], axis=0)
+    left = np.min([mean**2 + difference**2 for mean, difference in undone], axis=0)
+    for row, column in np.argwhere(likely & fits):
         analyte, (a, b) = int(column) // len(pairs), pairs[int(column) % len(pairs)]
-        step = float(found.level[analyte, a] - found.level[analyte, b])
-        exchanged = own[row, analyte, a] + step, own[row, analyte, b] - step
-        near = FITS_WIDELY * apart.spread[column]
-        if abs(exchanged[0] - exchanged[1]) > near or max(map(abs, exchanged)) > FITS_WIDELY * np.nanmax(
-            singles[analyte, [a, b]]
-        ):
-            continue
         both = found.reported[(int(row), analyte, a)], found.reported[(int(row), analyte, b)]
-        suspects.append(
-            Suspect(
-                kind="swap",
-                laboratory=both[0].laboratory,
-                analyte=found.analytes[analyte],
-                results=both,
-                explanations=(f"{found.samples[a]} <-> {found.samples[b]}",),
-            )
-        )
-    return suspects
+        others = float(left[row, column]) + _unexplained(found, single, row, analyte, (a, b))
+        yield others, _suspect(found, "swap", analyte, both, (f"{found.samples[a]} <-> {found.samples[b]}",))
 
 
-def _slips(found: _Round, own: Floats, single: _Far, whole: _Far, slips: Slips, taken: set[int]) -> list[Suspect]:
+def _slips(
+    found: _Round, known: Sequence[Mapping[str, float]], single: _Asked, whole: _Asked
+) -> Iterable[tuple[float, Suspect]]:
     """Analytes whose samples are all off by one factor, and single results that are."""
-    suspects: list[Suspect] = []
     layers = len(found.samples)
     if layers > 1:
-        means = _means(own)
-        for row, analyte in np.argwhere(whole.far | whole.tenfold):
-            some = [found.reported[(int(row), int(analyte), n)] for n in range(layers) if not np.isnan(own[row, analyte, n])]
-            each = own[row, analyte][~np.isnan(own[row, analyte])]
-            if np.ptp(each) < FITS * float(np.nanmax(single.spread)) and not taken & {id(one) for one in some}:
-                known = slips if whole.far[row, analyte] else _none
-                suspects += _explained(found, int(analyte), some, float(means[row, analyte]), whole.spread[analyte], known)
-    taken = taken | {id(one) for suspect in suspects for one in suspect.results}
-    for row, column in np.argwhere(single.far | single.tenfold):
-        analyte, layer = divmod(int(column), layers)
-        one = found.reported[(int(row), analyte, layer)]
-        if id(one) not in taken:
-            known = slips if single.far[row, column] else _none
-            suspects += _explained(found, analyte, [one], float(own[row, analyte, layer]), single.spread[column], known)
-    return suspects
+        for row, analyte in _candidates(known, whole, 1):
+            some = [found.reported[at] for n in range(layers) if (at := (row, analyte, n)) in found.reported]
+            texts = _explained(known[analyte], whole, row, analyte)
+            left = {text: _each_off(single, known[analyte][text], row, analyte, layers) for text in texts}
+            # every sample of the analyte, not their mean alone, must be off by this factor
+            texts = [text for text in texts if np.all(left[text] <= FITS)]
+            if texts:
+                cost = float(np.sum(left[texts[0]] ** 2))
+                yield cost, _suspect(found, _kind(texts), analyte, some, texts)
+    for row, column in _candidates(known, single, layers):
+        analyte, layer = divmod(column, layers)
+        texts = _explained(known[analyte], single, row, column)
+        if layers > 1:  # one result of several in another unit is rarer than a decimal point
+            texts.sort(key=lambda text: text not in POWERS_OF_TEN)
+        left_over = float(single.off(known[analyte][texts[0]])[row, column]) ** 2
+        cost = left_over + _unexplained(found, single, row, analyte, (layer,))
+        yield cost, _suspect(found, _kind(texts), analyte, [found.reported[(row, analyte, layer)]], texts)
 
 
-def _none(analyte: str, unit: str) -> Mapping[str, float]:
-    return {}
+def _unexplained(found: _Round, single: _Asked, row: int, analyte: int, without: Sequence[int]) -> float:
+    """What the other samples of the analyte are off by, squared standard deviations."""
+    layers = len(found.samples)
+    off = single.off(1.0)[row, analyte * layers : (analyte + 1) * layers]
+    return float(np.nansum(np.delete(off, list(without)) ** 2))
 
 
-def _explained(
-    found: _Round, analyte: int, results: Sequence[Reported], ratio: float, spread: float, slips: Slips
-) -> list[Suspect]:
-    """The slips that would make this ratio, the nearest first; empty where none does."""
-    name = found.analytes[analyte]
-    known = {**POWERS_OF_TEN, **slips(name, found.units.get(name, ""))}
-    off = {text: abs(ratio - math.log(by)) / spread for text, by in known.items()}
-    fitting = sorted((by, text) for text, by in off.items() if by <= (FITS_WIDELY if text in POWERS_OF_TEN else FITS))
-    if not fitting:
-        return []
-    texts = tuple(text for _, text in fitting)
-    kind = "power_of_ten" if texts[0] in POWERS_OF_TEN else "unit"
-    return [Suspect(kind=kind, laboratory=results[0].laboratory, analyte=name, results=tuple(results), explanations=texts)]
+def _each_off(single: _Asked, factor: float, row: int, analyte: int, layers: int) -> Floats:
+    each = single.off(factor)[row, analyte * layers : (analyte + 1) * layers]
+    return each[~np.isnan(each)]
+
+
+def _kind(texts: Sequence[str]) -> str:
+    return "power_of_ten" if texts[0] in POWERS_OF_TEN else "unit"
+
+
+def _candidates(known: Sequence[Mapping[str, float]], asked: _Asked, layers: int) -> list[tuple[int, int]]:
+    """(laboratory, column) of every result that some slip of its analyte explains."""
+    found = np.zeros(asked.scales[0].value.shape, dtype=bool)
+    for factor in {by for some in known for by in some.values()}:
+        has = np.repeat([factor in some.values() for some in known], layers)
+        found |= asked.beyond(factor) & has
+    return [(int(row), int(column)) for row, column in np.argwhere(found)]
+
+
+def _explained(known: Mapping[str, float], asked: _Asked, row: int, column: int) -> list[str]:
+    """The slips that explain a result, the nearest first."""
+    off = {text: float(asked.off(by)[row, column]) for text, by in known.items() if asked.beyond(by)[row, column]}
+    return sorted(off, key=lambda text: off[text])
+
+
+def _suspect(found: _Round, kind: str, analyte: int, results: Sequence[Reported], texts: Sequence[str]) -> Suspect:
+    return Suspect(
+        kind=kind,
+        laboratory=results[0].laboratory,
+        analyte=found.analytes[analyte],
+        results=tuple(results),
+        explanations=tuple(texts),
+    )
 
 
 def _reach(
-    found: _Round, single: _Far, whole: _Far, apart: _Far | None, pairs: Sequence[tuple[int, int]], slips: Slips
+    found: _Round,
+    known: Sequence[Mapping[str, float]],
+    whole: _Asked,
+    exchanges: Sequence[Exchange],
+    limits: Sequence[float],
+    pairs: Sequence[tuple[int, int]],
 ) -> dict[str, Reach]:
     """From which factor and which ratio of levels on a slip stands out, analyte by analyte, and what stays hidden below."""
     reach = {}
+    factors = _least(len(whole.scales[0].spread), lambda by: _of_both(share_found, whole.scales, whole.limits, by))
+    ratios = _least(len(found.analytes) * len(pairs), lambda by: _of_both(Exchange.share_found, exchanges, limits, by))
     for n, name in enumerate(found.analytes):
-        spread = single.spread.reshape(len(found.analytes), -1)[n]
-        if np.isnan(spread).all():
+        factor = float(np.max(factors.reshape(len(found.analytes), -1)[n]))
+        if np.isnan(factor):
             continue
-        widest = float(np.nanmax(spread))
-        own, threshold = (whole.spread[n], whole.threshold) if len(found.samples) > 1 else (widest, single.threshold)
-        factor = smallest_factor(float(own), threshold)
-        between = apart.spread[n * len(pairs) : (n + 1) * len(pairs)] if apart is not None else np.array([])
-        ratio = math.inf
-        if apart is not None and not np.isnan(between).all():
-            ratio = math.exp((apart.threshold + SURE) * float(np.nanmax(between)) / 2)
-        units = slips(name, found.units.get(name, ""))
+        ratio = float(np.max(ratios[n * len(pairs) : (n + 1) * len(pairs)], initial=1.0)) if pairs else math.inf
         reach[name] = Reach(
             factor=factor,
-            ratio=ratio,
-            hidden_units=tuple(text for text, by in units.items() if 1 / factor < by < factor),
+            ratio=math.inf if np.isnan(ratio) else ratio,
+            hidden_units=tuple(text for text, by in known[n].items() if text not in POWERS_OF_TEN and 1 / factor < by < factor),
             hidden_pairs=tuple(
                 (found.samples[a], found.samples[b])
                 for a, b in pairs
-                if abs(found.level[n, a] - found.level[n, b]) < math.log(ratio)
+                if not abs(found.level[n, a] - found.level[n, b]) >= math.log(ratio)
             ),
         )
     return reach
 
 
-def smallest_factor(spread: float, threshold: float) -> float:
-    """The factor f that is found almost always in both directions: ln f above the spread, and 1 - 1/f above it as well."""
-    needed = (threshold + SURE) * spread
-    return max(math.exp(needed), 1 / (1 - threshold * spread) if threshold * spread < 1 else math.inf)
+def _of_both(share: Callable[..., Floats], questions: Sequence[Any], limits: Sequence[float], by: Floats) -> Floats:
+    """The least share found over both scales and both directions, [column]."""
+    each = [share(one, way, limit) for one, limit in zip(questions, limits) for way in (by, 1 / by)]
+    return np.asarray(np.min(each, axis=0))
+
+
+def _least(columns: int, share: Callable[[Floats], Floats]) -> Floats:
+    """By halving the interval, the smallest factor of each column that is found surely; infinite where none is."""
+    low, high = np.zeros(columns), np.full(columns, math.log(FURTHEST))
+    if not columns:
+        return low
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        sure = share(np.exp(middle)) >= SURE
+        low, high = np.where(sure, low, middle), np.where(sure, middle, high)
+    return np.where(high < math.log(FURTHEST), np.exp(high), math.inf)
 
 
 def unit_slips(stated: Mapping[tuple[str, str, str], object], factor: Callable[[str, str, str], object]) -> Slips:
