@@ -117,6 +117,14 @@ def worker_command(
     work(until_idle=until_idle, between=between)
 
 
+def _tls_asked(*files: Path | None) -> bool:
+    """Whether TLS is to be used: with all three files or with none; with some, nothing is served in the clear by mistake."""
+    given = [file for file in files if file is not None]
+    if given and len(given) < len(files):
+        raise typer.BadParameter("TLS needs --certificate, --key and --ca / TLS 须同时给出 --certificate、--key、--ca")
+    return bool(given)
+
+
 @app.command("receive")
 def receive_command(
     host: str = typer.Option("127.0.0.1", "--host"),
@@ -134,7 +142,7 @@ def receive_command(
         from photopeak_centre.evidence import receive
 
         receive.limit_memory()
-        tls = receive.tls_context(certificate, key, authorities) if certificate and key and authorities else None
+        tls = receive.tls_context(certificate, key, authorities) if _tls_asked(certificate, key, authorities) else None
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         receive.serve(host, port, ae_title, tls)
 

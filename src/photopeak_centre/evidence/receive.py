@@ -9,6 +9,7 @@ import functools
 import hashlib
 import logging
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -26,6 +27,9 @@ P, T = ParamSpec("P"), TypeVar("T")
 MEMORY_BYTES = 4 * 2**30
 LARGEST_PDU = 2**18  #: what we offer; a peer that announces more than this and some room is cut off
 LARGEST_OBJECT = 2**30
+HANDSHAKE_S, SILENT_S = 10.0, 60.0  #: how long a peer may take over its TLS handshake; how long it may say nothing
+MOST_CONNECTIONS = 200
+THREAD_STACK_BYTES = 2**21
 SUCCESS, OUT_OF_RESOURCES, REFUSED, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0x0124, 0xC000
 
 
@@ -44,7 +48,9 @@ def _sender(event: Any) -> Sender | None:
     association = event.assoc
     socket = association.dul.socket.socket
     certificate = socket.getpeercert(binary_form=True) if isinstance(socket, ssl.SSLSocket) else None
-    return sender_of(association.requestor.address, certificate, association.requestor.ae_title.strip())
+    asked = association.requestor.primitive  # the title is known from the request, before it is negotiated
+    title = asked.calling_ae_title if asked is not None else association.requestor.ae_title
+    return sender_of(association.requestor.address, certificate, (title or "").strip())
 
 
 def _database_given_back(handler: Callable[P, T]) -> Callable[P, T]:
@@ -108,18 +114,64 @@ class Receiver:
             HandIn.objects.filter(pk=hand_in.pk).update(closed=timezone.now())
 
 
-def cap_pdus() -> None:
-    """A peer may announce a PDU of 4 GB and have it read into memory; end the connection at the first such length."""
+def bound_the_transport() -> None:
+    """What pynetdicom leaves open: a PDU announced as 4 GB, a peer that never ends its handshake, one that stops in mid-sentence.
+
+    The first would be read into memory, the second would hold up everybody else, the third would keep its thread for ever.
+    """
     from pynetdicom import transport
 
-    plain = transport.AssociationSocket.recv
+    transport.AssociationSocket.recv = _recv  # type: ignore[method-assign]
+    transport.AssociationServer.get_request = _get_request  # type: ignore[method-assign]
+    transport.ThreadedAssociationServer.process_request_thread = _in_thread  # type: ignore[method-assign]
+    transport.ThreadedAssociationServer.request_queue_size = MOST_CONNECTIONS
+    threading.stack_size(THREAD_STACK_BYTES)
 
-    def recv(self: Any, nr_bytes: int) -> bytearray:
-        if nr_bytes > 2 * LARGEST_PDU:
-            raise OSError("the peer announced a PDU longer than allowed")
-        return plain(self, nr_bytes)
 
-    transport.AssociationSocket.recv = recv  # type: ignore[method-assign]
+def _recv(self: Any, nr_bytes: int) -> bytearray:
+    """Read as many bytes as were announced, unless that is more than a PDU may have."""
+    if nr_bytes > 2 * LARGEST_PDU:
+        raise OSError("the peer announced a PDU longer than allowed")
+    read = bytearray()
+    while len(read) < nr_bytes:
+        part = self.socket.recv(min(65536, nr_bytes - len(read)))
+        if not part:
+            break
+        read += part
+    return read
+
+
+def _get_request(self: Any) -> tuple[socket.socket, Any]:
+    """Accept; the TLS handshake is left to the connection's own thread."""
+    client, address = self.socket.accept()
+    client.settimeout(SILENT_S)
+    if self.ssl_context:
+        client = self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+    return client, address
+
+
+_shaking_hands = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+
+def _in_thread(self: Any, request: Any, address: Any) -> None:
+    """One connection: handshake, then the association's own threads; a peer that fails it is told nothing."""
+    if len(self.active_associations) >= MOST_CONNECTIONS or not _shaking_hands.acquire(blocking=False):
+        self.shutdown_request(request)
+        return
+    try:
+        if isinstance(request, ssl.SSLSocket):
+            request.settimeout(HANDSHAKE_S)
+            request.do_handshake()
+            request.settimeout(SILENT_S)
+        self.finish_request(request, address)
+    except OSError as fault:
+        logger.warning("a peer at %s did not get through: %s", address[0], fault)
+        self.shutdown_request(request)
+    except Exception:
+        logger.exception("a connection")
+        self.shutdown_request(request)
+    finally:
+        _shaking_hands.release()
 
 
 def limit_memory() -> None:
@@ -142,7 +194,7 @@ def serve(host: str, port: int, ae_title: str, tls: ssl.SSLContext | None, *, bl
     from pynetdicom import AE, AllStoragePresentationContexts, evt
     from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-    cap_pdus()
+    bound_the_transport()
     entity, receiver = AE(ae_title=ae_title), Receiver()
     entity.maximum_pdu_size = LARGEST_PDU
     entity.maximum_associations = 20

@@ -29,6 +29,8 @@ def keep(data: bytes) -> Blob:
     place = place_of(digest)
     if not place.is_file() or place.stat().st_size != len(data):
         _write(place, data)
+    elif not Blob.objects.filter(sha256=digest).exists():  # whoever wrote it may have been stopped before flushing its folder
+        _flush_folder(place.parent)
     blob, _ = Blob.objects.get_or_create(sha256=digest, defaults={"size": len(data)})
     return blob
 
@@ -36,7 +38,9 @@ def keep(data: bytes) -> Blob:
 def _write(place: Path, data: bytes) -> None:
     temporary = Path(settings.STORE) / TEMPORARY / uuid.uuid4().hex
     for folder in (temporary.parent, place.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            _flush_folder(folder.parent)
     try:
         with temporary.open("wb") as file:
             file.write(data)
