@@ -2,15 +2,8 @@
 
 import datetime
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from cast import centre, make_device
@@ -171,50 +164,3 @@ def test_a_child_that_dies_is_told(tmp_path, flood, monkeypatch):
     monkeypatch.setattr(module, "analyse", lambda *arguments: os._exit(9))
     with pytest.raises(module.Failed, match="child_died"):
         module.analyse_in_child(Work(files=(), facts={}, criteria=(), stage="status"), lambda done, of: True)
-
-
-def killed_workers(kills: int, jobs: int, flood, monkeypatch) -> None:
-    """Workers killed by SIGKILL at random moments: each job ends with exactly one set of results."""
-    from pydicom import dcmread
-
-    hospital = Organisation.objects.create(kind="hospital", name_zh="岚溪医院")
-    for n in range(jobs):
-        dataset = dcmread(flood[0])
-        dataset.StudyInstanceUID, dataset.SOPInstanceUID = f"1.2.9.{n}", f"1.2.9.{n}.1"
-        place = flood[0].with_name("again.dcm")
-        dataset.save_as(place, enforce_file_format=True)
-        take(HandIn.objects.create(organisation=hospital, route="form"), place.read_bytes(), f"{n}.dcm")
-    url = settings.DATABASES["default"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PHOTOPEAK_TEST_NAME": str(connection.settings_dict["NAME"])}
-    program = (
-        "import os, photopeak_centre.settings as s; s.DATABASES['default']['NAME'] = os.environ['PHOTOPEAK_TEST_NAME']; "
-        "from photopeak_centre.command import start; start(); "
-        "from photopeak_centre.jobs import queue, worker; queue.MOST_ATTEMPTS = 10**4; worker.work()"
-    )
-    assert url
-    chance = random.Random(5)
-    done = Job.objects.filter(state="done")
-    for _ in range(kills):
-        child = subprocess.Popen([sys.executable, "-c", program], env=environment, start_new_session=True)
-        reached = done.count() + max(1, jobs // max(kills, 1))
-        deadline = time.monotonic() + 120
-        while done.count() < min(reached, jobs) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(chance.random() * 0.4)
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        Job.objects.filter(state="running").update(lease_until=timezone.now())  # the minute of a lease goes by
-    monkeypatch.setattr(queue, "MOST_ATTEMPTS", 10**4)
-    work(until_idle=True)
-    assert set(Job.objects.values_list("state", flat=True)) == {"done"}
-    assert Result.objects.count() == jobs
-    assert Result.objects.values("study").distinct().count() == jobs
-
-
-def test_killed_workers_lose_and_double_nothing(committed, flood, monkeypatch):
-    killed_workers(3, 6, flood, monkeypatch)
-
-
-@pytest.mark.full
-def test_a_hundred_killed_workers_lose_and_double_nothing(committed, flood, monkeypatch):
-    killed_workers(100, 500, flood, monkeypatch)

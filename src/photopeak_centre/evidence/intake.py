@@ -215,3 +215,11 @@ def close(hand_in: HandIn) -> None:
         now = timezone.now()
         HandIn.objects.filter(pk=hand_in.pk, closed=None).update(closed=now)
         Job.objects.filter(state="waiting", study__items__hand_in=hand_in, not_before__gt=now).update(not_before=now)
+
+
+def close_forgotten(silent_s: float = 3600.0) -> int:
+    """Close what a killed receiver or watcher left open and nothing has come to since; returns how many."""
+    now = timezone.now()
+    before = now - datetime.timedelta(seconds=silent_s)
+    left = HandIn.objects.filter(closed=None, route__in=("dicom", "folder"), opened__lte=before)
+    return left.exclude(items__at__gt=before).update(closed=now)

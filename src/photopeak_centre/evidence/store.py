@@ -67,11 +67,11 @@ def read(sha256: str) -> bytes:
     return place_of(sha256).read_bytes()
 
 
-def sweep() -> int:
+def sweep(older_than_s: float = ABANDONED_AFTER_S) -> int:
     """Remove what interrupted writes left behind; says how many."""
     folder, removed = Path(settings.STORE) / TEMPORARY, 0
     for path in folder.glob("*") if folder.is_dir() else ():
-        if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+        if time.time() - path.stat().st_mtime > older_than_s:
             path.unlink(missing_ok=True)
             removed += 1
     return removed

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from django.db import transaction
+from django.utils import timezone
 
 from photopeak.dicom.sources import is_companion, is_hidden
 from photopeak_centre.evidence.intake import take_file
@@ -40,6 +41,8 @@ def look(quiet_s: float = QUIET_S) -> int:
                 logger.warning("a file of watched folder %s could not be read; it is tried again", folder.pk)
                 continue
             taken += 1
+        if hand_in is not None:
+            HandIn.objects.filter(pk=hand_in.pk).update(closed=timezone.now())
     return taken
 
 
