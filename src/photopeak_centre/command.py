@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import signal
-import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from photopeak.cli import LANG, _spoken, app, console
 from photopeak.words import Words
 
 HOME = typer.Option(None, "--home", help="folder of the database and the files (PHOTOPEAK_HOME) / 数据文件夹")
+AE_TITLE = typer.Option("PHOTOPEAK", "--ae-title")
+CERTIFICATE = typer.Option(None, "--certificate", help="TLS: our certificate (PEM) / TLS 证书")
+KEY = typer.Option(None, "--key", help="TLS: its key (PEM) / TLS 私钥")
+AUTHORITIES = typer.Option(None, "--ca", help="TLS: who signed the peers' certificates (PEM) / 对方证书的签发机构")
+BACKUP_TO = typer.Option(None, "--backup-to", help="folder of the daily backups / 每日备份的文件夹")
+KEEP_BACKUPS = typer.Option(14, "--keep", min=1, help="how many daily backups stay / 保留的备份份数")
 user_app = typer.Typer(no_args_is_help=True, help="accounts and passwords / 账户与密码")
 SWEEP_EVERY_S = 5.0
 
@@ -47,29 +54,47 @@ def serve_command(
     port: int = typer.Option(8000, "--port"),
     dicom_port: int = typer.Option(11112, "--dicom-port", help="0: no receiver / 0 表示不启动接收"),
     workers: int = typer.Option(1, "--workers", min=0),
+    ae_title: str = AE_TITLE,
+    tls_port: int = typer.Option(2762, "--tls-port", help="port of the TLS receiver / TLS 接收端口"),
+    certificate: Path | None = CERTIFICATE,
+    key: Path | None = KEY,
+    authorities: Path | None = AUTHORITIES,
+    daily_at: str = typer.Option("02:30", "--daily-at", help="time of the day's upkeep / 每日维护时刻"),
+    backup_to: Path | None = BACKUP_TO,
+    keep_backups: int = KEEP_BACKUPS,
     home: Path | None = HOME,
     lang: str | None = LANG,
 ) -> None:
     """The centre on this computer: web, worker and DICOM receiver / 启动质控中心"""
+    from photopeak_centre.processes import Keeper, Kept
+
     with _spoken(lang) as language:
+        tls = _tls_asked(certificate, key, authorities)
         start(home)
         migrate()
         _say_where(host, port, language)
-        run = [sys.executable, "-m", "photopeak_centre"]
-        children = [_child([*run, "worker"]) for _ in range(workers)]
+        kept = [Kept("worker") for _ in range(workers)]
         if dicom_port:
-            children.append(_child([*run, "receive", "--host", host, "--port", str(dicom_port)]))
+            kept.append(Kept("receive", "--host", host, "--port", str(dicom_port), "--ae-title", ae_title))
+        if tls:
+            files = ["--certificate", str(certificate), "--key", str(key), "--ca", str(authorities)]
+            kept.append(Kept("receive", "--host", host, "--port", str(tls_port), "--ae-title", ae_title, *files))
+        daily = ["daily", *(("--backup-to", str(backup_to), "--keep", str(keep_backups)) if backup_to else ())]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        keeper = Keeper(kept, daily, _time_of_day(daily_at))
         try:
+            keeper.start()
             _serve_web(host, port)
         finally:
-            for child in children:
-                child.terminate()
-            for child in children:
-                try:
-                    child.wait(10)
-                except subprocess.TimeoutExpired:
-                    child.kill()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            keeper.stop()
+
+
+def _time_of_day(text: str) -> datetime.time:
+    try:
+        return datetime.time.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("a time of day such as 02:30 / 时刻格式如 02:30") from None
 
 
 def _say_where(host: str, port: int, language: Any) -> None:
@@ -80,10 +105,6 @@ def _say_where(host: str, port: int, language: Any) -> None:
     if not Person.objects.exists():
         address += f"set-up/?key={first_key()}"
     console.print(Words("open", "请打开").say(language) + f": {address}", markup=False, soft_wrap=True)
-
-
-def _child(words: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(words, stdin=subprocess.DEVNULL)
 
 
 def _serve_web(host: str, port: int) -> None:
@@ -101,10 +122,13 @@ def worker_command(
 ) -> None:
     """Do the waiting checks; several may run / 执行后台检测，可同时运行多个"""
     start(home)
+    from photopeak_centre.evidence.intake import close_forgotten
     from photopeak_centre.evidence.store import sweep
     from photopeak_centre.evidence.watch import look
     from photopeak_centre.jobs.worker import work
+    from photopeak_centre.processes import end_with_parent
 
+    end_with_parent()
     sweep()
     last = 0.0
 
@@ -113,6 +137,7 @@ def worker_command(
         if time.monotonic() - last > SWEEP_EVERY_S:
             last = time.monotonic()
             look()
+            close_forgotten()
 
     work(until_idle=until_idle, between=between)
 
@@ -129,10 +154,10 @@ def _tls_asked(*files: Path | None) -> bool:
 def receive_command(
     host: str = typer.Option("127.0.0.1", "--host"),
     port: int = typer.Option(11112, "--port"),
-    ae_title: str = typer.Option("PHOTOPEAK", "--ae-title"),
-    certificate: Path | None = typer.Option(None, "--certificate", help="TLS: our certificate (PEM)"),
-    key: Path | None = typer.Option(None, "--key", help="TLS: its key (PEM)"),
-    authorities: Path | None = typer.Option(None, "--ca", help="TLS: who signed the peers' certificates (PEM)"),
+    ae_title: str = AE_TITLE,
+    certificate: Path | None = CERTIFICATE,
+    key: Path | None = KEY,
+    authorities: Path | None = AUTHORITIES,
     home: Path | None = HOME,
     lang: str | None = LANG,
 ) -> None:
@@ -140,11 +165,18 @@ def receive_command(
     with _spoken(lang):
         start(home)
         from photopeak_centre.evidence import receive
+        from photopeak_centre.processes import end_with_parent
 
         receive.limit_memory()
         tls = receive.tls_context(certificate, key, authorities) if _tls_asked(certificate, key, authorities) else None
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-        receive.serve(host, port, ae_title, tls)
+        end_with_parent()
+        ending = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: ending.set())
+        server = receive.serve(host, port, ae_title, tls, block=False)
+        try:
+            ending.wait()
+        finally:
+            receive.end(server)
 
 
 @app.command("verify")
@@ -163,6 +195,25 @@ def verify_command(
     for sha256 in wrong:
         typer.echo(f"DAMAGED / 已损坏 {sha256}")
     raise typer.Exit(1 if wrong or state.broken_at is not None else 0)
+
+
+@app.command("daily")
+def daily_command(
+    backup_to: Path | None = BACKUP_TO,
+    keep_backups: int = KEEP_BACKUPS,
+    home: Path | None = HOME,
+) -> None:
+    """The day's upkeep now: backup, deletion of what was kept long enough, verification / 立即执行每日维护"""
+    start(home)
+    from photopeak_centre.audit.models import Upkeep
+    from photopeak_centre.upkeep import daily
+
+    well = daily(backup_to, keep_backups)
+    for act in ("backup", "retention", "verified"):
+        row = Upkeep.objects.filter(act=act).order_by("-at", "-id").first()
+        if row is not None:
+            typer.echo(f"{act}: {'well' if row.well else 'FAILED'} {row.words}")
+    raise typer.Exit(0 if well else 1)
 
 
 @app.command("backup")
@@ -222,6 +273,20 @@ def user_reset(username: str, home: Path | None = HOME) -> None:
         record("password reset", f"person {person.pk}")
 
 
+@user_app.command("erase")
+def user_erase(username: str, home: Path | None = HOME) -> None:
+    """Erase a person's name and the words about them; the audit chain stays whole / 删除个人信息"""
+    start(home)
+    from photopeak_centre.accounts.erase import erase
+    from photopeak_centre.accounts.models import Person
+
+    person = Person.objects.filter(username=username).first()
+    if person is None:
+        typer.echo(f"no user / 没有用户 {username}", err=True)
+        raise typer.Exit(2)
+    typer.echo(f"{erase(person)} entries / 条日志详情已清除")
+
+
 @user_app.command("list")
 def user_list(home: Path | None = HOME) -> None:
     """Who may sign in / 用户一览"""
@@ -266,7 +331,10 @@ def demo_command(
             console.print(f"{said.say(language)}: {password}", markup=False, soft_wrap=True)
         console.print(f"photopeak serve --home {home}", markup=False, soft_wrap=True)
         if not no_serve and (can_show() or (sys.stdin.isatty() and not os.environ.get("CI"))):
-            serve_command(host="127.0.0.1", port=8000, dicom_port=11112, workers=1, home=home, lang=lang)
+            serve_command(
+                host="127.0.0.1", port=8000, dicom_port=11112, workers=1, ae_title="PHOTOPEAK", tls_port=2762, certificate=None,
+                key=None, authorities=None, daily_at="02:30", backup_to=None, keep_backups=14, home=home, lang=lang,
+            )  # fmt: skip
 
 
 def _region(home: Path, workers: int) -> str:

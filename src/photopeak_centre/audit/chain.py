@@ -64,12 +64,18 @@ class ChainState:
     broken_at: int | None
 
 
-def verify_chain(anchor: str | None = None) -> ChainState:
-    """Walk the whole chain. `anchor`: a hash printed earlier, which must still stand in it."""
-    previous, expected, erased, seen = START, 1, 0, anchor is None
-    details = Detail.objects.in_bulk() if Entry.objects.count() < 200_000 else None
-    for entry in Entry.objects.order_by("number").iterator(5000):
-        detail = details.get(entry.pk) if details is not None else Detail.objects.filter(pk=entry.pk).first()
+def verify_chain(anchor: str | None = None, after: tuple[int, str] | None = None) -> ChainState:
+    """Walk the whole chain. `anchor`: a hash printed earlier, which must still stand in it.
+
+    `after`: (number, hash) of an entry up to which the chain was verified earlier; only what follows is walked.
+    """
+    number, previous = after or (0, START)
+    expected, erased, seen = number + 1, 0, anchor is None
+    if after and not Entry.objects.filter(number=number, hash=previous).exists():
+        return ChainState(entries=number - 1, last_hash=previous, erased=0, broken_at=number)
+    entries = Entry.objects.filter(number__gt=number).order_by("number").select_related("detail")
+    for entry in entries.iterator(5000):
+        detail = getattr(entry, "detail", None)
         erased += detail is None
         whole = detail is None or _detail_hash(detail.salt, detail.content) == entry.detail_hash
         if entry.number != expected or entry.previous != previous or hash_of(entry) != entry.hash or not whole:

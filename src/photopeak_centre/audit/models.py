@@ -42,3 +42,18 @@ class Detail(models.Model):
     entry = models.OneToOneField(Entry, on_delete=models.PROTECT, primary_key=True)
     salt = models.CharField(max_length=32)
     content = models.JSONField()
+
+
+class Upkeep(models.Model):
+    """What the day's upkeep did: begun, backed up, deleted what was kept long enough, verified. `number` and `hash`: the chain then."""
+
+    act = models.CharField(max_length=16)  # begun, backup, retention, verified
+    at = models.DateTimeField(auto_now_add=True)
+    well = models.BooleanField(default=True)
+    words = models.CharField(max_length=400, blank=True)
+    number = models.BigIntegerField(null=True)
+    hash = models.CharField(max_length=64, blank=True)
+    erased = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = (models.Index(fields=["act", "-at"]),)

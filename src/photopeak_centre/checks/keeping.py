@@ -10,7 +10,7 @@ from django.db import transaction
 
 import photopeak
 from photopeak_centre.audit.chain import record
-from photopeak_centre.checks.models import Drawing, Judgement, Latest, Measurement, Result
+from photopeak_centre.checks.models import Drawing, Judgement, Latest, Measurement, Result, WorstOutcome
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence.intake import aware
 from photopeak_centre.evidence.models import Held, Study
@@ -158,10 +158,35 @@ def refresh_latest(device: int, of: Iterable[Measurement]) -> None:
                 "outcome": worst(outcomes) if outcomes else "",
             },
         )
-    rows = list(Latest.objects.filter(device=device).values_list("outcome", "acquired"))
-    outcomes = [outcome for outcome, _ in rows if outcome]
+    rows = list(Latest.objects.filter(device=device).values_list("quantity", "outcome", "acquired"))
+    outcomes = [outcome for _, outcome, _ in rows if outcome]
     Device.objects.filter(pk=device).update(
-        outcome=worst(outcomes) if outcomes else "", last_tested=max((at for _, at in rows), default=None)
+        outcome=worst(outcomes) if outcomes else "", last_tested=max((at for _, _, at in rows), default=None)
+    )
+    count_for_the_region(device, {quantity for quantity, _ in keys}, [(quantity, outcome) for quantity, outcome, _ in rows])
+
+
+def count_for_the_region(device: int, quantities: set[str], latest: list[tuple[str, str]]) -> None:
+    """Bring the region's rows of these quantities of one device up to date from its (quantity, outcome) rows."""
+    outcomes: dict[str, list[str]] = {}
+    for quantity, outcome in latest:
+        if outcome and quantity in quantities:
+            outcomes.setdefault(quantity, []).append(outcome)
+    of = Device.objects.values("organisation", "in_use").get(pk=device)
+    WorstOutcome.objects.filter(device=device, quantity__in=quantities - set(outcomes)).delete()
+    for quantity, found in outcomes.items():
+        WorstOutcome.objects.update_or_create(
+            device_id=device,
+            quantity=quantity,
+            defaults={"outcome": worst(found), "organisation_id": of["organisation"], "in_use": of["in_use"]},
+        )
+
+
+def device_changed(device: Device) -> None:
+    """The region's rows follow a device to another hospital and out of use."""
+    rows = WorstOutcome.objects.filter(device=device)
+    rows.exclude(organisation=device.organisation_id, in_use=device.in_use).update(
+        organisation=device.organisation_id, in_use=device.in_use
     )
 
 

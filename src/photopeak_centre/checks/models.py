@@ -105,6 +105,25 @@ class Latest(models.Model):
         indexes = (models.Index(fields=["quantity", "place"]),)
 
 
+class WorstOutcome(models.Model):
+    """The worst latest outcome of one quantity of one device, over its places: what the region counts.
+
+    `organisation` and `in_use` are the device's own, kept here so that counting a region joins nothing.
+    """
+
+    OWNER: ClassVar[str] = "organisation"
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="worst_outcomes")
+    quantity = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=16)
+    in_use = models.BooleanField(default=True)
+    objects = Owned()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["device", "quantity"], name="one_worst_outcome"),)
+        indexes = (models.Index(fields=["in_use", "quantity", "outcome", "organisation"], name="region_counts"),)
+
+
 class Drawing(models.Model):
     """A figure of a result: its drawing in both languages, and for a picture its pixels for the viewer."""
 

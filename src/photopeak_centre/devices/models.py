@@ -55,6 +55,15 @@ class Device(models.Model):
     def __str__(self) -> str:
         return f"{self.manufacturer} {self.model}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and let the region's counts follow a change of hospital or use."""
+        from photopeak_centre.checks.keeping import device_changed
+
+        new = self._state.adding
+        super().save(*args, **kwargs)
+        if not new:
+            device_changed(self)
+
 
 class DeviceLimit(models.Model):
     """One limit of one device. `where` as in a criterion: {"fov": "UFOV"}."""

@@ -134,6 +134,9 @@ def _store(hand_in: HandIn, data: bytes, name: str, identity: Identity | None) -
         HandIn.objects.filter(pk=hand_in.pk).update(known_before=F("known_before") + 1)
         return "known"
     HandIn.objects.filter(pk=hand_in.pk).update(taken=F("taken") + 1)
+    if study.evidence_deleted is not None:  # handed in once more after its years
+        study.evidence_deleted = None
+        study.save(update_fields=["evidence_deleted"])
     enqueue(study, after_s=SETTLES_S[hand_in.route])
     return "taken"
 

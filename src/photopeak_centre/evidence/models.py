@@ -61,6 +61,7 @@ class Study(models.Model):
     first_received = models.DateTimeField(auto_now_add=True)
     facts = models.JSONField(default=dict, blank=True)
     stage = models.CharField(max_length=16, default="status")
+    evidence_deleted = models.DateTimeField(null=True, blank=True)  # its files were kept as long as the hospital keeps them
     objects = Owned()
 
     class Meta:
@@ -130,6 +131,8 @@ class WatchedFolder(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="watched_folders")
     path = models.CharField(max_length=400)
     active = models.BooleanField(default=True)
+    looked = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=20, blank=True)  # missing, unreadable
 
 
 class SeenFile(models.Model):

@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -215,3 +216,13 @@ def serve(host: str, port: int, ae_title: str, tls: ssl.SSLContext | None, *, bl
         (evt.EVT_CONN_CLOSE, receiver.ended),
     ]
     return entity.start_server((host, port), block=block, evt_handlers=handlers, ssl_context=tls)
+
+
+def end(server: Any, within_s: float = 5.0) -> None:
+    """Take no more associations, let those at work end, cut off the rest."""
+    server.shutdown()
+    deadline = time.monotonic() + within_s
+    while server.active_associations and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for association in server.active_associations:
+        association.abort()

@@ -31,7 +31,9 @@ def keep(data: bytes) -> Blob:
         _write(place, data)
     elif not Blob.objects.filter(sha256=digest).exists():  # whoever wrote it may have been stopped before flushing its folder
         _flush_folder(place.parent)
-    blob, _ = Blob.objects.get_or_create(sha256=digest, defaults={"size": len(data)})
+    blob, new = Blob.objects.get_or_create(sha256=digest, defaults={"size": len(data)})
+    if new and not place.is_file():  # it was deleted, as kept long enough, while we looked
+        _write(place, data)
     return blob
 
 

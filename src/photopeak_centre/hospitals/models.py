@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from photopeak_centre.said import language, said
@@ -28,7 +29,7 @@ class Organisation(models.Model):
     district_en = models.CharField(max_length=80, blank=True)
     part_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="parts")
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="predecessors")
-    keep_evidence_years = models.PositiveSmallIntegerField(default=10)
+    keep_evidence_years = models.PositiveSmallIntegerField(default=10, validators=[MinValueValidator(1)])
     objects = Owned()
 
     class Meta:

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from photopeak_centre.audit.chain import record
+from photopeak_centre.checks.models import WorstOutcome
 from photopeak_centre.devices.models import Device
 from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.keyset import page_of
@@ -122,6 +123,8 @@ def hospital_merge(request: HttpRequest, merged: Organisation) -> HttpResponse:
         into: Organisation = form.cleaned_data["into"]
         with transaction.atomic():
             Device.objects.filter(organisation=merged).update(organisation=into)
+            WorstOutcome.objects.filter(organisation=merged).update(organisation=into)
+            merged.departments.update(organisation=into)
             merged.people.update(organisation=into)
             merged.parts.update(part_of=into)
             merged.predecessors.update(merged_into=into)

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,6 +25,7 @@ from photopeak.words import Words
 
 MEMORY_BYTES = 6 * 2**30
 SECONDS = 900
+BEAT_EVERY_S = 3.0
 WORST = ("fail", "undecided", "pass", "not_assessed")
 
 
@@ -215,17 +218,22 @@ def _overlay(one: Any, picture: Picture) -> dict[str, Any]:
     return {"kind": "spot", "sign": one.sign, "x": float(x), "y": float(y)}
 
 
-def analyse_in_child(work: Work, beat: Callable[[int, int], bool]) -> Analysed | None:
-    """`analyse` in a process of its own with bounded memory and time. `beat(done, of)` every few seconds; False ends it."""
+def analyse_in_child(work: Work, beat: Callable[[int, int], bool], ending: threading.Event | None = None) -> Analysed | None:
+    """`analyse` in a process of its own with bounded memory and time. `beat(done, of)` every few seconds; False ends it.
+
+    `ending`: once set, the child is ended and nothing returned.
+    """
     context: Any = multiprocessing.get_context("spawn" if os.name == "nt" else "fork")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(work, theirs), daemon=True)
     child.start()
     theirs.close()
-    done, of, deadline = 0, 0, datetime.datetime.now() + datetime.timedelta(seconds=SECONDS)
+    done, of, next_beat, deadline = 0, 0, 0.0, datetime.datetime.now() + datetime.timedelta(seconds=SECONDS)
     try:
         while True:
-            if ours.poll(5.0):
+            if ending is not None and ending.is_set():
+                return None
+            if ours.poll(1.0):
                 kind, content = ours.recv()
                 if kind == "analysed":
                     analysed: Analysed = content
@@ -233,8 +241,9 @@ def analyse_in_child(work: Work, beat: Callable[[int, int], bool]) -> Analysed |
                 if kind == "failed":
                     raise Failed(content)
                 done, of = content
-                if done % 20 and done != of:
-                    continue
+            if time.monotonic() < next_beat:
+                continue
+            next_beat = time.monotonic() + BEAT_EVERY_S
             if not beat(done, of):
                 return None
             if datetime.datetime.now() > deadline:

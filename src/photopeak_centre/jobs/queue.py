@@ -18,7 +18,12 @@ BACKOFF_S = 5
 
 
 def enqueue(study: Study, after_s: float = 0.0) -> None:
-    """Ask for a check of the study, in the caller's transaction; a check that waits already is put off to then."""
+    """Ask for a check of the study, in the caller's transaction; a check that waits already is put off to then.
+
+    A study whose files were deleted has nothing to check.
+    """
+    if study.evidence_deleted is not None:
+        return
     when = timezone.now() + datetime.timedelta(seconds=after_s)
     for _ in range(2):
         if Job.objects.filter(study=study, state="waiting").update(not_before=when):
@@ -64,6 +69,16 @@ def finish(job: Job) -> bool:
     """Mark done within the transaction that stores the results; False where the lease was lost and nothing may be stored."""
     mine = Job.objects.filter(pk=job.pk, token=job.token, state="running")
     return bool(mine.update(state="done", finished=timezone.now(), token="", lease_until=None, code=""))
+
+
+def release(job: Job) -> None:
+    """The worker ends in the middle: the job waits again at once, and this was no attempt."""
+    mine = Job.objects.filter(pk=job.pk, token=job.token, state="running")
+    try:
+        with transaction.atomic():
+            mine.update(state="waiting", not_before=timezone.now(), token="", lease_until=None, attempts=job.attempts - 1)
+    except IntegrityError:  # a newer job of the study waits and will do the same work
+        mine.update(state="dead", finished=timezone.now(), token="", lease_until=None, code="replaced")
 
 
 def give_back(job: Job, code: str) -> None:
