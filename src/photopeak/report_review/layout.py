@@ -375,6 +375,12 @@ def _fields() -> re.Pattern[str]:
     )
 
 
+@cache
+def _bracketed_fields() -> re.Pattern[str]:
+    """[姓名]张三[性别]男: a field's name in brackets, several in one line."""
+    return re.compile(rf"\[(?:{'|'.join(sorted((*FIELDS, *LABELS), key=len, reverse=True))})\]")
+
+
 BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
 
 
@@ -393,6 +399,10 @@ def _labelled(characters: Characters) -> Characters:
             or plain[max(0, found.start() - 2) : found.start()] in ("  ", "| ")
         ):
             change[found.start("space")] = ":"
+    for line in re.finditer(r"[^\n]+", plain):
+        rows = list(_bracketed_fields().finditer(plain, line.start(), line.end()))
+        for found in rows if len(rows) >= 2 else ():
+            change[found.start()], change[found.end() - 1] = "  ", ":"
     for found in BRACKETED.finditer(plain):
         change[found.start("open")], change[found.start("close")] = "", "  "
     if not change:

@@ -107,10 +107,9 @@ def number(material: Material, rule: ElementRule) -> Found:
     free = [one for one in codes if not any(span.start < one.end("code") <= span.end for span in claimed)]
     if free:
         return "present", (Span(start=free[0].start(), end=free[0].end()),)
-    if (
-        rule.id == "exam_no" and len({one.group("code") for one in codes}) >= 2
-    ):  # two numbers, and one of them is of the examination
-        return "present", (Span(start=codes[-1].start(), end=codes[-1].end()),)
+    if len({one.group("code") for one in codes}) >= 2:  # two numbers: one of the patient, one of the examination
+        own = codes[-1] if rule.id == "exam_no" else codes[0]
+        return "present", (Span(start=own.start(), end=own.end()),)
     return "absent", ()
 
 

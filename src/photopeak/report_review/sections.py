@@ -221,7 +221,7 @@ def _parts(plain: str) -> Iterator[Part]:
 
 
 DESCRIBES = re.compile(
-    r"SUV|浓聚|摄取|代谢|稀疏|缺损|显影|放射性[^。;,\n]{0,6}(?:减低|增高|分布|均匀)|未见|结节|uptake|hypermetabol|perfusion defect",
+    r"SUV|摄碘|[病异]?灶|可见|见一|肿大|浓聚|摄取|代谢|稀疏|缺损|显影|放射性[^。;,\n]{0,6}(?:减低|增高|分布|均匀)|未见|结节|uptake|hypermetabol|perfusion defect",
     re.I | re.A,
 )
 
@@ -357,6 +357,9 @@ TITLED = re.compile(
 )
 
 
+SEEN = re.compile(r"SUV|代谢增高|未见|可见|见(?:一|多|数|片|点|团|局|条|散|大)|[灶影](?:[,,。;]|$)")
+
+
 def _step(words: str, at: int, *, first: bool) -> int:
     if at == 0 and (first or len(HEADER_WORDS.findall(words)) >= 2 or len(words.strip()) < 8):
         return 0
@@ -365,7 +368,7 @@ def _step(words: str, at: int, *, first: bool) -> int:
     if at == 0 and not DOES.search(words) and (PATIENT.search(words) or TITLED.search(words)):
         return 0
     method, finding, history = METHOD_WORDS.search(words), FINDING_WORDS.search(words), HISTORY_WORDS.search(words)
-    if method and not re.search(r"SUV|代谢增高|未见", words):
+    if method and not SEEN.search(words):
         return 2
     if history and at < 2 and not re.search(r"SUV|代谢[增高]|摄取[增高]|浓聚", words):
         return 1
@@ -380,6 +383,18 @@ CONCLUDES = re.compile(
 NUMBERED = re.compile(r"^[ ]*[(]?(?:1|一)\s*[、.)]", re.M)
 
 
+CONCLUDED = re.compile(
+    r"考虑|可能|符合|支持|提示|建议|征象|[阴阳]性|(?:未见|有)[^。]{0,12}(?:转移|复发|缺血)|consistent|suggest|likely|suspicious",
+    re.I | re.A,
+)
+
+
+def _last_words(body: str) -> list[re.Match[str]]:
+    """The last line of the findings, where it concludes and more than one line describes."""
+    lines = [line for line in re.finditer(r"[^\n]+", body) if line.group().strip()]
+    return lines[-1:] if len(lines) >= 2 and CONCLUDED.search(lines[-1].group()) else []
+
+
 def _concluded(plain: str, parts: list[Part]) -> Iterator[Part]:
     """Where no heading names the impression: from 综上/考虑/提示 at a line's start, else the last numbered block of the findings."""
     for part in parts:
@@ -387,7 +402,7 @@ def _concluded(plain: str, parts: list[Part]) -> Iterator[Part]:
             yield part
             continue
         body = plain[part.start : part.end]
-        found = list(CONCLUDES.finditer(body)) or list(NUMBERED.finditer(body))
+        found = list(CONCLUDES.finditer(body)) or list(NUMBERED.finditer(body)) or _last_words(body)
         if not found or not body[: found[-1].start()].strip():
             yield part
             continue

@@ -35,10 +35,18 @@ def tracer(material: Material, elements: Elements, setting: Setting) -> Iterator
     if fits is None or not used:
         return
     words = [material.report.plain[one.span.start : one.span.end] for one in used]
-    if not any(fits.search(word) for word in words) and not fits.search(material.report.said("technique")):
+    given = [one for one in used if GIVEN.search(material.report.plain, max(0, one.span.start - 24), one.span.start)]
+    if given and not any(fits.search(word) for word in words):
+        yield defect(
+            material, "TRACER_EXAM_MISMATCH", given[0].span, en="the title names another examination", zh="与检查项目名称不符"
+        )
+    elif not any(fits.search(word) for word in words) and not fits.search(material.report.said("technique")):
         yield defect(
             material, "TRACER_EXAM_MISMATCH", used[0].span, en="the title names another examination", zh="与检查项目名称不符"
         )
+
+
+GIVEN = re.compile(r"(?:注射|静注|推注|注入|静推|injected|injection of|administered)[^。;,\n]{0,16}$", re.I | re.A)
 
 
 def _spoken_of(material: Material, span: Span) -> bool:
