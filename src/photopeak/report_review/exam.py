@@ -143,6 +143,10 @@ def _by_tracer(report: Report, named: tuple[NamedTracer, ...]) -> str:
             return kind
     if ligands & {"DTPA", "MAG3", "EC", "DMSA"}:
         return "RENAL"
+    if re.search(
+        r"TcO4|高锝酸|过锝酸|pertechnetate", report.said("technique", "header", "clinical"), re.I | re.A
+    ) and re.search(r"甲状腺|甲亢|thyroid", report.plain, re.I):
+        return "THYROID"
     body = report.said("findings", "impression", "technique")
     if ligands & {"MIBI", "TETROFOSMIN"} and re.search(r"心肌|左室|灌注", body):
         return "MPI"

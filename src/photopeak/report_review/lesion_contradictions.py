@@ -75,7 +75,7 @@ def _alike(one: Frame, matching: list[Frame]) -> list[Frame]:
     affected = [f for f in matching if f.abnormal]
     if one.abnormal and affected and not any(f.side == one.side and not f.normal for f in matching):
         return affected
-    return matching
+    return [f for f in matching if not f.normal] if one.abnormal else matching
 
 
 def _elsewhere(material: Material, one: Frame) -> bool:

@@ -169,12 +169,19 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             and not IMAGED.search(plain, end, _line_end(plain, end))
         ):
             kind = "clinical"  # 既往: followed by the patient's history
+        if kind == "technique" and PHASE.fullmatch(plain[start:end]):
+            line = plain[end : _line_end(plain, end)]
+            if DESCRIBES.search(line) and not DOES.search(line):
+                kind, seen = "findings", True
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
         yield start, end, kind
 
 
 BARE_DIAGNOSIS = re.compile(r"[\s\[<*◆◇●■|\d.、]*诊断[\s\]>*:|]*")
+PHASE = re.compile(
+    r"[\s\[<*◆◇●■|\d.、-]*(?:(?:运动|药物)?负荷(?:图像?|显像|相)?|静息(?:图像?|显像|相)?|stress|rest)[\s\]>*:|]*", re.I
+)
 EARLIER = re.compile(r"[\s\[<*◆◇●■]*(?:既往|以往)[\s\]>*:|]*")
 IMAGED = re.compile(r"PET|CT|MR|超声|显[像象]|扫描|片|影像|检查|图像|无|未", re.I | re.A)
 
@@ -312,7 +319,7 @@ METHOD_WORDS = re.compile(
     re.I | re.A,
 )
 FINDING_WORDS = re.compile(
-    r"未见|可见|[^发]见|摄取|浓聚|代谢|SUV|结节|肿大|显影|形态|正常|稀疏|缺损|LVEF|分肾|uptake|hypermetabolic|unremarkable",
+    r"未见|可见|[^发]见|潴留|滞留|影大|增大|缩小|变薄|肾图|减低|增高|肿块|充盈|放射性|摄取|浓聚|代谢|SUV|结节|肿大|显影|形态|正常|稀疏|缺损|LVEF|分肾|uptake|hypermetabolic|unremarkable",
     re.I | re.A,
 )
 HEADER_WORDS = re.compile(
