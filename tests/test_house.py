@@ -48,7 +48,19 @@ def test_disciplines_do_not_import_each_other():
 
 def test_the_spine_does_not_import_what_stands_on_it():
     above = tuple(f"photopeak.{name}" for name in (*DISCIPLINES, "present", "cli", "check", "demo", "phantom"))
-    spine = ("words", "measurement", "evidence", "procedure", "criterion", "verdict", "finding", "figure", "facts", "table")
+    spine = (
+        "words",
+        "measurement",
+        "evidence",
+        "procedure",
+        "criterion",
+        "verdict",
+        "finding",
+        "figure",
+        "facts",
+        "table",
+        "proportion",
+    )
     wrong = [(name, one) for name in spine for one in imports(SOURCE / f"{name}.py") if one.startswith(above)]
     assert wrong == []
 

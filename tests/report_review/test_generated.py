@@ -7,9 +7,9 @@ import pytest
 
 from photopeak.phantom.report_files import report_text_files
 from photopeak.phantom.report_text import KINDS, OPERATORS, STYLES, SUITS, report_text
+from photopeak.proportion import rate
 from photopeak.report_review.audit import audited
 from photopeak.report_review.contradictions import SOFT
-from photopeak.report_review.score import rate
 from photopeak.text import TextDocument, read_text
 
 PACK = {"MISSING_REQUIRED", "VAGUE_VALUE", "HYBRID_NOT_DESCRIBED", "TAT_LONG"} | SOFT

@@ -5,16 +5,8 @@ from collections import Counter
 
 import pytest
 
-from photopeak.report_review.agreement import (
-    ac1,
-    adjudicated,
-    agreement,
-    binomial_p,
-    discoveries,
-    funnel_limits,
-    kappa,
-    to_adjudicate,
-)
+from photopeak.proportion import binomial_p, discoveries, funnel_limits
+from photopeak.report_review.agreement import ac1, adjudicated, agreement, kappa, to_adjudicate
 from photopeak.report_review.sampling import acceptance, size_for_margin, size_to_see_one, stratified
 
 

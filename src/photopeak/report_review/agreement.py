@@ -1,7 +1,7 @@
-"""Agreement of two readers: percent, Cohen's kappa, Gwet's AC1 with bootstrap intervals; adjudication; funnel limits; Benjamini-Hochberg.
+"""Agreement of two readers: percent, Cohen's kappa, Gwet's AC1 with bootstrap intervals; adjudication.
 
 Kappa falls to nothing where one answer prevails, however well the readers agree (94/3/3/0: agreement .94, kappa -.03, AC1 .936); so both
-are given. Sources: Cohen 1960; Gwet 2008, Br J Math Stat Psychol 61:29; Benjamini and Hochberg 1995.
+are given. Sources: Cohen 1960; Gwet 2008, Br J Math Stat Psychol 61:29.
 """
 
 from __future__ import annotations
@@ -76,25 +76,3 @@ def adjudicated(first: Mapping[str, str], second: Mapping[str, str], third: Mapp
     """The answers that count: what both say, else what the third says; what is still open is left out."""
     both = {name: first[name] for name in first.keys() & second.keys() if first[name] == second[name]}
     return both | {name: third[name] for name in to_adjudicate(first, second) if name in third}
-
-
-def funnel_limits(target: float, size: int, z: float = 1.959964) -> tuple[float, float]:
-    """Between which shares a hospital with `size` reports lies with 95 % (z = 1.96) when its true share is `target` (Wilson form)."""
-    if size <= 0:
-        raise ValueError("a hospital without reports has no place in a funnel")
-    centre = (target + z * z / 2 / size) / (1 + z * z / size)
-    half = z * math.sqrt(target * (1 - target) / size + z * z / 4 / size**2) / (1 + z * z / size)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def binomial_p(count: int, size: int, target: float) -> float:
-    """Two-sided exact p value of `count` of `size` against a share `target`: outcomes no likelier than the one seen."""
-    weights = [math.comb(size, k) * target**k * (1 - target) ** (size - k) for k in range(size + 1)]
-    return min(1.0, sum(one for one in weights if one <= weights[count] * (1 + 1e-9)))
-
-
-def discoveries(p_values: Mapping[str, float], rate: float = 0.05) -> tuple[str, ...]:
-    """Names that stand out after Benjamini-Hochberg at false-discovery `rate`, smallest p first."""
-    ordered = sorted(p_values, key=lambda name: p_values[name])
-    last = max((n for n, name in enumerate(ordered, 1) if p_values[name] <= rate * n / len(ordered)), default=0)
-    return tuple(ordered[:last])

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from photopeak.report_review.agreement import binomial_p, discoveries, funnel_limits
-from photopeak.report_review.score import PUBLISHED_RATES, WORTH, Rate, rate
+from photopeak.proportion import Rate, binomial_p, discoveries, funnel_limits, rate
+from photopeak.report_review.score import PUBLISHED_RATES, WORTH
 from photopeak.words import Language
 
 NATIONAL_KINDS = ("FDG_PETCT", "PSMA_PETCT", "PETCT")

@@ -1,4 +1,4 @@
-"""Score, completeness and grade of a report, and Wilson intervals for rates.
+"""Score, completeness and grade of a report, and the rates of its elements.
 
 The weights come from the packs and are a proposal; the centre's expert committee may give its own. A critical contradiction that a person has
 confirmed caps the grade; nothing the machine alone found does.
@@ -6,10 +6,9 @@ confirmed caps the grade; nothing the machine alone found does.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from photopeak.proportion import Rate, rate
 from photopeak.report_review.contradictions import Defect
 from photopeak.report_review.elements import Element
 from photopeak.words import Words
@@ -17,29 +16,6 @@ from photopeak.words import Words
 WORTH = {"present": 1.0, "partial": 0.5, "absent": 0.0}
 GRADES = (Words("excellent", "优"), Words("good", "良"), Words("acceptable", "合格"), Words("not acceptable", "不合格"))
 GRADE_FROM = (90.0, 80.0, 60.0, 0.0)  # proposal, to be settled by the committee
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """`count` of `total`, with its Wilson 95 % interval in %; no interval without a total."""
-
-    count: int
-    total: int
-    percent: float | None
-    lower: float | None
-    upper: float | None
-
-
-def rate(count: int, total: int, z: float = 1.959964) -> Rate:
-    """A proportion with its Wilson interval (k successes of n)."""
-    if total <= 0:
-        return Rate(count=count, total=total, percent=None, lower=None, upper=None)
-    p = count / total
-    centre = (p + z * z / 2 / total) / (1 + z * z / total)
-    half = z * math.sqrt(p * (1 - p) / total + z * z / 4 / total**2) / (1 + z * z / total)
-    return Rate(
-        count=count, total=total, percent=100 * p, lower=100 * max(0.0, centre - half), upper=100 * min(1.0, centre + half)
-    )
 
 
 def score(elements: Iterable[Element], weights: Mapping[str, float] | None = None) -> float | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from photopeak.proportion import Rate, rate
 from photopeak.report_review.audit import audited
 from photopeak.report_review.contradictions import CRITICAL, SOFT
-from photopeak.report_review.score import Rate, rate
 from photopeak.text import read_text
 from photopeak.words import Words
 
