@@ -1,4 +1,4 @@
-"""The centre's words of the command `photopeak`: serve, worker, receive, user, verify, backup, restore, demo."""
+"""The centre's words of the command `photopeak`: serve, worker, receive, user, verify, backup, restore, report, demo."""
 
 from __future__ import annotations
 
@@ -242,6 +242,46 @@ def _told(act: Any) -> None:
     except (BackupError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+
+
+@app.command("report")
+def report_command(
+    period_name: str = typer.Argument(..., metavar="PERIOD", help="half-year, as 2026H1 / 半年，如 2026H1"),
+    out: Path = typer.Option(..., "--out", help="folder to write into / 输出文件夹"),
+    again: bool = typer.Option(False, "--again", help="gather a draft's numbers anew / 重新汇总草稿数据"),
+    home: Path | None = HOME,
+    lang: str | None = LANG,
+) -> None:
+    """The half-year report of this centre: PDF and Word in both languages, and JSON / 生成半年报告（PDF、Word、JSON）"""
+    with _spoken(lang) as language:
+        start(home)
+        migrate()
+        from photopeak_centre.half_year import keeping
+        from photopeak_centre.half_year.periods import NotAPeriod, period
+
+        try:
+            wanted = period(period_name)
+        except NotAPeriod as error:
+            console.print(error.words.say(language), style="red", markup=False)
+            raise typer.Exit(2) from None
+        known = keeping.newest(wanted)
+        shown = keeping.draft(wanted, told=_progress)
+        if again and known is not None and not known.is_released:
+            keeping.gather_again(shown, told=_progress)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in keeping.files(shown, _progress).items():
+            (out / name).write_bytes(data)
+            typer.echo(out / name)
+        state = Words("released", "已发布") if shown.is_released else Words("draft, not released", "草稿，未发布")
+        console.print(f"{wanted}.{shown.version}: {state.say(language)}", markup=False)
+
+
+def _progress(step: str, done: int, of: int) -> None:
+    """One line that counts; on paper, only its end."""
+    if console.is_terminal:
+        console.print(f"{step} {done} / {of}   ", end="\n" if done == of else "\r", markup=False)
+    elif done == of:
+        console.print(f"{step} {done} / {of}", markup=False)
 
 
 @user_app.command("reset")

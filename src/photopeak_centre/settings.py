@@ -3,6 +3,7 @@
 PHOTOPEAK_HOME    folder of the database, the stored files and the secret key (default: .photopeak in the user's folder)
 DATABASE_URL      postgres://user:password@host:port/name instead of the SQLite file
 PHOTOPEAK_HOSTS   names under which browsers reach the centre, separated by commas
+PHOTOPEAK_ADDRESS https://qc.example.org: numbers of a half-year report's PDF link to the pages of their evidence
 PHOTOPEAK_HTTPS   1 behind an HTTPS proxy: secure cookies, and the proxy's X-Forwarded-Proto is believed
 """
 
@@ -141,6 +142,8 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"  # shown; stored in UTC
+
+ADDRESS = os.environ.get("PHOTOPEAK_ADDRESS", "")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
