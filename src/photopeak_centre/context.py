@@ -38,7 +38,7 @@ ENTRIES: tuple[tuple[tuple[str, str], tuple[tuple[str, str, str, str], ...]], ..
             ("half_years", "Half-year reports", "半年报告", "region"),
             ("eqa_rounds", "EQA rounds", "室间质评", "eqa"),
             ("meetings", "Committee", "专家委员会", "committee"),
-            ("courses", "Training", "培训", "region"),
+            ("courses", "Training", "培训", ""),
             ("people", "People", "人员", "manage_people"),
             ("senders", "Senders", "发送方", "manage_people"),
             ("audit", "Audit", "审计日志", "read_audit"),

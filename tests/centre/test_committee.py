@@ -158,6 +158,8 @@ def test_the_demonstration_tells_the_sixth_of_june(secretary):
     assert meeting.confirmed is not None
     branch = make_branch(body, 2026, founded=datetime.date(2026, 9, 7))
     assert branch.terms.count() == 20
+    offices = [term.office for term in deciding.terms_on(body, datetime.date(2026, 6, 6))]
+    assert offices == ["chair", "vice_chair", "secretary"] + ["member"] * 6
     for language, words in (("en", "Half-year meeting"), ("zh-hans", "上半年专家委员会会议")):
         client = signed_in(secretary, language)
         assert words in client.get(reverse("meetings")).content.decode()

@@ -6,13 +6,13 @@ import datetime
 from fractions import Fraction
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, IntegerField, OuterRef, QuerySet, When
 from django.utils import timezone
 
 from photopeak_centre.accounts.models import Person
 from photopeak_centre.audit.chain import record
 from photopeak_centre.campaigns.models import Campaign
-from photopeak_centre.committee.models import Body, Expert, Meeting, Motion, Term, Vote
+from photopeak_centre.committee.models import OFFICES, Body, Expert, Meeting, Motion, Term, Vote
 from photopeak_centre.said import now_said
 
 #: the committee's own rule, shown beside each count: more than half of the members in office must vote,
@@ -25,8 +25,10 @@ class NotAllowed(Exception):
 
 
 def terms_on(body: Body, day: datetime.date) -> QuerySet[Term]:
-    """The terms of a body that include this day."""
-    return body.terms.filter(begins__lte=day, ends__gte=day).select_related("expert").order_by("office", "expert__name_zh")
+    """The terms of a body that include this day: chair, vice-chairs, secretary, members."""
+    rank = Case(*(When(office=office, then=n) for n, (office, _) in enumerate(OFFICES)), output_field=IntegerField())
+    terms = body.terms.filter(begins__lte=day, ends__gte=day).select_related("expert")
+    return terms.order_by(rank, "pk")
 
 
 def members_on(body: Body, day: datetime.date) -> QuerySet[Expert]:
