@@ -266,7 +266,9 @@ def _judged(one: Examined, limits: Sequence[Criterion], stage: str, programme: s
         return one
     programme = programme or (f"earl{one.evidence.facts['earl']:g}" if "earl" in one.evidence.facts else None)
     subject, names = one.evidence.about, {quantity.name for quantity in one.procedure.quantities}
-    of_procedure = [row for row in limits if row.quantity in names and row.applies_to(subject)]
+    of_procedure = [
+        row for row in limits if row.quantity in names and row.procedure in ("", one.procedure.name) and row.applies_to(subject)
+    ]
     chosen = (*choose(of_procedure, stage=stage, programme=programme), *one.result.declared_limits())
     verdicts = judge(one.result.measurements, chosen)
     if not programme:

@@ -33,6 +33,7 @@ class Criterion:
 
     The bounds themselves pass, unless `inclusive` is False. `where` values may be lists (any of them). `about` is like `where`, for
     what the limit is about at all (a tracer, a nuclide): where nothing of it was measured, the limit is not even "not assessed".
+    `procedure` (an address) restricts it to that procedure where several measure a quantity of that name.
     `device` restricts it to devices with these header values. `programme` names the scheme that has to be asked for (earl1, earl2). `provisional`: nobody
     has compared the number with the printed page. `absolute` in `absolute_unit`: a limit in per cent of a target that never
     becomes narrower than this. `coverage`: the rule's own guard band in standard uncertainties (0: the value alone decides).
@@ -54,6 +55,7 @@ class Criterion:
     stage: str
     basis: str = "standard"
     programme: str | None = None
+    procedure: str = ""
     device: Mapping[str, str] = field(default_factory=dict)
     read_by: tuple[str, ...] = ()
     provisional: bool = False

@@ -5,7 +5,8 @@ Lengths are mm in the image plane: x grows to the right (columns), y grows downw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class Picture:
     """An image `values[row, column]` with its window, colour bar and overlays. NaN is drawn as nothing.
 
     `left_mm`, `top_mm`: the outer edge of the first pixel; `pixel_mm` as (row, column) spacing.
-    `group`: pictures of one group are drawn side by side.
+    `group`: pictures of one group are drawn side by side. `where`: which detector it shows, as a measurement says it.
     """
 
     title: Words
@@ -67,6 +68,7 @@ class Picture:
     overlays: tuple[Overlay, ...] = ()
     scale_bar_mm: float = 100.0
     group: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

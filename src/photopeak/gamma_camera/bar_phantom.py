@@ -83,6 +83,7 @@ class BarPhantom(Result):
                 unit=Words("counts", "计数"),
                 overlays=tuple(outlines),
                 group="bars",
+                where=one.place,
             ),
             Chart(
                 title=Words(f"Modulation, {label.en}", f"调制度，{label.zh}"),

@@ -43,6 +43,10 @@ def _cropped(flood: DetectorFlood) -> tuple[npt.NDArray[np.float32], tuple[int, 
     return flood.overview[starts[0] : ends[0], starts[1] : ends[1]], (starts[0], starts[1])
 
 
+def _place(flood: DetectorFlood) -> dict[str, int]:
+    return {"detector": flood.detector, "energy_window": flood.energy_window}
+
+
 def _counts(flood: DetectorFlood, name: Words, top: float) -> Picture:
     values, first = _cropped(flood)
     pixel = flood.overview_pixel_mm
@@ -60,6 +64,7 @@ def _counts(flood: DetectorFlood, name: Words, top: float) -> Picture:
         palette="grey",
         overlays=_overlays(flood, _seen_on(flood, flood.ufov, y, x), _seen_on(flood, flood.cfov, y, x)),
         group="counts",
+        where=_place(flood),
     )
 
 
@@ -98,6 +103,7 @@ def _deviation(flood: DetectorFlood, name: Words) -> Picture:
         unit=Words("%", "%"),
         palette="deviation",
         overlays=_overlays(flood, flood.ufov, flood.cfov),
+        where=_place(flood),
         group="deviation",
     )
 

@@ -96,6 +96,7 @@ class PlanarSensitivity(Result):
                     palette="inverse",
                     overlays=(Circle(x_mm=head.dish.x_mm - width / 2, y_mm=head.dish.y_mm - height / 2, radius_mm=radius),),
                     group="dish",
+                    where=head.place,
                 )
             )
         return tuple(pictures)

@@ -83,6 +83,7 @@ class WindowRegistration(Result):
             palette="inverse",
             overlays=tuple(rings),
             group="windows",
+            where={"detector": detector},
         )
 
     def document_extras(self) -> dict[str, Any]:
