@@ -116,7 +116,8 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
         model=f"X{word}",
     )
     blob = keep(f"blob {word}".encode())
-    Item.objects.create(
+    item = Item.objects.create(
+        pk=next(numbers),
         organisation=organisation,
         study=study,
         hand_in=hand_in,
@@ -148,7 +149,7 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
     sender = Sender.objects.create(pk=next(numbers), organisation=organisation, address="192.0.2.7", ae_title=f"AE{word}"[:16])
     record("added", f"device {device.pk}", organisation=organisation.pk, name=word)
     things: dict[str, Any] = {
-        "hospital": organisation, "device": device, "limit": limit, "hand_in": hand_in, "study": study, "held": held, "job": job, "result": result,
+        "hospital": organisation, "device": device, "limit": limit, "hand_in": hand_in, "study": study, "item": item, "held": held, "job": job, "result": result,
         "drawing": drawing, "sender": sender, "person": who,
     }  # fmt: skip
     for more in _MORE:

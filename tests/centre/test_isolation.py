@@ -166,12 +166,12 @@ def test_the_regions_distribution_needs_five_other_hospitals(cast):
 
     device = cast.a.things["device"]
     for n in range(4):  # with hospital B: five
-        assert distribution(device, "integral_uniformity") == []
+        assert distribution(device, "gamma_camera.flood_uniformity", "integral_uniformity") == []
         other = Organisation.objects.create(kind="hospital", name_zh=f"第{n}医院")
         twin = make_device(other, f"n{n}")
         study = Study.objects.create(organisation=other, uid=f"9.{n}", device=twin)
         make_result(twin, study, 2.0 + n, "pass")
-    (shown,) = distribution(device, "integral_uniformity")
+    (shown,) = distribution(device, "gamma_camera.flood_uniformity", "integral_uniformity")
     assert shown["n"] == 5
     assert shown["low"] <= shown["median"] <= shown["high"]
     assert PLANTED not in str(shown)

@@ -139,16 +139,20 @@ def _keep_unread(study: Study, analysed: Analysed) -> None:
 
 def refresh_latest(device: int, of: Iterable[Measurement]) -> None:
     """Bring the summary rows of these measurements' quantities and places up to date, and the device's own outcome."""
-    keys = {(m.quantity, m.place) for m in of}
+    measured = list(of)
+    procedures = dict(Result.objects.filter(pk__in={m.result_id for m in measured}).values_list("pk", "procedure"))
+    keys = {(procedures[m.result_id], m.quantity, m.place) for m in measured}
     standing = Measurement.objects.filter(device=device, result__superseded_by=None).exclude(result__review="rejected")
-    for quantity, place in keys:
-        newest = standing.filter(quantity=quantity, place=place).order_by("-acquired", "-id").first()
+    for procedure, quantity, place in keys:
+        own = standing.filter(result__procedure=procedure, quantity=quantity, place=place)
+        newest = own.order_by("-acquired", "-id").first()
         if newest is None:
-            Latest.objects.filter(device=device, quantity=quantity, place=place).delete()
+            Latest.objects.filter(device=device, procedure=procedure, quantity=quantity, place=place).delete()
             continue
         outcomes = list(newest.judgements.values_list("outcome", flat=True))
         Latest.objects.update_or_create(
             device_id=device,
+            procedure=procedure,
             quantity=quantity,
             place=place,
             defaults={
@@ -158,25 +162,28 @@ def refresh_latest(device: int, of: Iterable[Measurement]) -> None:
                 "outcome": worst(outcomes) if outcomes else "",
             },
         )
-    rows = list(Latest.objects.filter(device=device).values_list("quantity", "outcome", "acquired"))
-    outcomes = [outcome for _, outcome, _ in rows if outcome]
+    rows = list(Latest.objects.filter(device=device).values_list("procedure", "quantity", "outcome", "acquired"))
+    outcomes = [outcome for _, _, outcome, _ in rows if outcome]
     Device.objects.filter(pk=device).update(
-        outcome=worst(outcomes) if outcomes else "", last_tested=max((at for _, _, at in rows), default=None)
+        outcome=worst(outcomes) if outcomes else "", last_tested=max((at for *_, at in rows), default=None)
     )
-    count_for_the_region(device, {quantity for quantity, _ in keys}, [(quantity, outcome) for quantity, outcome, _ in rows])
+    count_for_the_region(device, {key[:2] for key in keys}, [row[:3] for row in rows])
 
 
-def count_for_the_region(device: int, quantities: set[str], latest: list[tuple[str, str]]) -> None:
-    """Bring the region's rows of these quantities of one device up to date from its (quantity, outcome) rows."""
-    outcomes: dict[str, list[str]] = {}
-    for quantity, outcome in latest:
-        if outcome and quantity in quantities:
-            outcomes.setdefault(quantity, []).append(outcome)
+def count_for_the_region(device: int, quantities: set[tuple[str, str]], latest: list[tuple[str, str, str]]) -> None:
+    """Bring the region's rows of these quantities, by (procedure, quantity), of one device up to date from its latest
+    (procedure, quantity, outcome) rows."""
+    outcomes: dict[tuple[str, str], list[str]] = {}
+    for procedure, quantity, outcome in latest:
+        if outcome and (procedure, quantity) in quantities:
+            outcomes.setdefault((procedure, quantity), []).append(outcome)
     of = Device.objects.values("organisation", "in_use").get(pk=device)
-    WorstOutcome.objects.filter(device=device, quantity__in=quantities - set(outcomes)).delete()
-    for quantity, found in outcomes.items():
+    for procedure, quantity in quantities - set(outcomes):
+        WorstOutcome.objects.filter(device=device, procedure=procedure, quantity=quantity).delete()
+    for (procedure, quantity), found in outcomes.items():
         WorstOutcome.objects.update_or_create(
             device_id=device,
+            procedure=procedure,
             quantity=quantity,
             defaults={"outcome": worst(found), "organisation_id": of["organisation"], "in_use": of["in_use"]},
         )

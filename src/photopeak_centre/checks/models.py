@@ -88,10 +88,12 @@ class Judgement(models.Model):
 
 
 class Latest(models.Model):
-    """The last accepted-or-open measurement of one quantity at one place of one device: what lists and the region read."""
+    """The last accepted-or-open measurement of one quantity, by one procedure, at one place of one device: what lists and the
+    region read. Two procedures may measure quantities of one name, so the procedure is part of what a row is about."""
 
     OWNER: ClassVar[str | None] = "device__organisation"
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="latest")
+    procedure = models.CharField(max_length=80, default="", db_default="")
     quantity = models.CharField(max_length=80)
     place = models.CharField(max_length=200)
     measurement = models.ForeignKey(Measurement, on_delete=models.CASCADE)
@@ -101,8 +103,8 @@ class Latest(models.Model):
     objects = Owned()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["device", "quantity", "place"], name="one_latest"),)
-        indexes = (models.Index(fields=["quantity", "place"]),)
+        constraints = (models.UniqueConstraint(fields=["device", "procedure", "quantity", "place"], name="one_latest"),)
+        indexes = (models.Index(fields=["procedure", "quantity", "place"]),)
 
 
 class WorstOutcome(models.Model):
@@ -114,14 +116,15 @@ class WorstOutcome(models.Model):
     OWNER: ClassVar[str] = "organisation"
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="worst_outcomes")
+    procedure = models.CharField(max_length=80, default="", db_default="")
     quantity = models.CharField(max_length=80)
     outcome = models.CharField(max_length=16)
     in_use = models.BooleanField(default=True)
     objects = Owned()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["device", "quantity"], name="one_worst_outcome"),)
-        indexes = (models.Index(fields=["in_use", "quantity", "outcome", "organisation"], name="region_counts"),)
+        constraints = (models.UniqueConstraint(fields=["device", "procedure", "quantity"], name="one_worst_outcome"),)
+        indexes = (models.Index(fields=["in_use", "procedure", "quantity", "outcome", "organisation"], name="region_counts"),)
 
 
 class Drawing(models.Model):

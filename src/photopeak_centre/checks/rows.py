@@ -23,14 +23,20 @@ JUDGED = Prefetch("judgements", to_attr="judged")
 
 
 @cache
-def quantities() -> dict[str, Quantity]:
-    """Every quantity of the roll by its identifier."""
-    return {quantity.name: quantity for entry in roll().values() for quantity in entry.quantities}
+def quantities() -> dict[tuple[str, str], Quantity]:
+    """Every quantity of the roll by its procedure and its identifier: an identifier alone may be two procedures'."""
+    return {(entry.name, quantity.name): quantity for entry in roll().values() for quantity in entry.quantities}
 
 
-def measured(row: Measurement) -> Measured:
-    """A stored measurement as the library's own."""
-    quantity = quantities().get(row.quantity) or _unknown(row.quantity, row.unit)
+def quantity_named(name: str) -> Quantity | None:
+    """A quantity of this identifier, for a text that does not say whose it is."""
+    return next((quantity for (_, known), quantity in quantities().items() if known == name), None)
+
+
+def measured(row: Measurement, procedure: str = "") -> Measured:
+    """A stored measurement as the library's own. `procedure`: that of its result, where it is known already."""
+    procedure = procedure or row.result.procedure
+    quantity = quantities().get((procedure, row.quantity)) or _unknown(row.quantity, row.unit)
     return Measured(quantity=quantity, value=row.value, unit=row.unit, uncertainty=row.uncertainty, where=row.where)
 
 
@@ -39,18 +45,19 @@ def _unknown(name: str, unit: str) -> Quantity:
     return Quantity(name=name, unit=unit, en=plain, zh=plain)
 
 
-def verdict_of(row: Judgement, measurement: Measurement | None) -> Verdict:
+def verdict_of(row: Judgement, measurement: Measurement | None, procedure: str = "") -> Verdict:
     return Verdict(
         outcome=row.outcome,  # type: ignore[arg-type]
-        measurement=None if measurement is None else measured(measurement),
+        measurement=None if measurement is None else measured(measurement, procedure),
         criterion=None if row.criterion is None else criterion_from(row.criterion),
         reason=row.reason,
     )
 
 
-def _writer() -> tuple[Writer, Sources]:
+def _writer(procedure: str = "") -> tuple[Writer, Sources]:
+    """`procedure`: whose quantities a criterion without a measurement is named by."""
     sources = Sources()
-    names = {name: quantity.words for name, quantity in quantities().items()}
+    names = {name: quantity.words for (entry, name), quantity in quantities().items() if entry == procedure}
     return Writer(language=language(), sources=sources, names=names), sources
 
 
@@ -70,7 +77,7 @@ def latest_rows(device: Device) -> list[LatestRow]:
     made: list[tuple[Verdict, Result]] = []
     for one in latest.order_by("quantity", "place"):
         for judgement in one.measurement.judged:  # type: ignore[attr-defined]
-            made.append((verdict_of(judgement, one.measurement), one.measurement.result))
+            made.append((verdict_of(judgement, one.measurement, one.procedure), one.measurement.result))
     order = {id(v): n for n, v in enumerate(in_order([verdict for verdict, _ in made]))}
     made.sort(key=lambda pair: order[id(pair[0])])
     writer, _ = _writer()
@@ -80,8 +87,9 @@ def latest_rows(device: Device) -> list[LatestRow]:
 
 def result_rows(result: Result) -> tuple[list[Row], list[dict[str, Any]]]:
     """Every verdict of a result in printed order, and the sources that its limits cite."""
-    found = [verdict_of(row, row.measurement) for row in result.judgements.select_related("measurement").order_by("id")]
-    writer, sources = _writer()
+    judgements = result.judgements.select_related("measurement").order_by("id")
+    found = [verdict_of(row, row.measurement, result.procedure) for row in judgements]
+    writer, sources = _writer(result.procedure)
     rows = aligned([writer.row(verdict) for verdict in in_order(found)])
     cited = [
         {
@@ -96,9 +104,37 @@ def result_rows(result: Result) -> tuple[list[Row], list[dict[str, Any]]]:
     return list(rows), cited
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """One analysis of an evidence: the result, its judged rows by quantity and place, and whether it stands."""
+
+    result: Result
+    rows: tuple[tuple[str, str, str, str, str], ...]  #: quantity, where, value, U, outcome
+    stands: bool
+
+
+def other_analyses(result: Result) -> list[Analysis]:
+    """All analyses of the same evidence by the same procedure, the newest first; empty where there is only this one."""
+    same = Result.objects.filter(
+        study=result.study_id, procedure=result.procedure, evidence_sha256=result.evidence_sha256
+    ).order_by("-made", "-id")[:10]
+    found = list(same)
+    if len(found) < 2:
+        return []
+    return [
+        Analysis(
+            result=one,
+            rows=tuple((r.quantity, r.where, r.value, r.expanded, r.outcome) for r in result_rows(one)[0]),
+            stands=one.superseded_by_id is None,
+        )
+        for one in found
+    ]
+
+
 def unjudged(result: Result) -> list[Row]:
     """What was measured without any limit speaking of it."""
     rows: Iterable[Measurement] = result.measurements.filter(judgements=None).order_by("id")
-    writer, _ = _writer()
-    plain = [writer.row(Verdict(outcome="not_assessed", measurement=measured(row), criterion=None)) for row in rows]
+    writer, _ = _writer(result.procedure)
+    found = [measured(row, result.procedure) for row in rows]
+    plain = [writer.row(Verdict(outcome="not_assessed", measurement=one, criterion=None)) for one in found]
     return list(aligned(plain))

@@ -17,11 +17,11 @@ FEWEST_OTHERS = 5
 MOST_POINTS = 2000
 
 
-def trend_of(device: Device, quantity: str) -> dict[str, Any]:
+def trend_of(device: Device, procedure: str, quantity: str) -> dict[str, Any]:
     """Series by place of [time, value, U (k = 2), outcome], and the limits of the last judgements."""
-    rows = Measurement.objects.filter(device=device, quantity=quantity, result__superseded_by=None)
+    rows = Measurement.objects.filter(device=device, quantity=quantity, result__procedure=procedure, result__superseded_by=None)
     rows = rows.exclude(result__review="rejected").prefetch_related("judgements").order_by("-acquired", "-id")[:MOST_POINTS]
-    known = quantities().get(quantity)
+    known = quantities().get((procedure, quantity))
     series: dict[str, list[Any]] = {}
     limits: dict[tuple[float | None, float | None], dict[str, Any]] = {}
     for row in reversed(rows):
@@ -42,10 +42,11 @@ def trend_of(device: Device, quantity: str) -> dict[str, Any]:
     }
 
 
-def distribution(device: Device, quantity: str) -> list[dict[str, Any]]:
+def distribution(device: Device, procedure: str, quantity: str) -> list[dict[str, Any]]:
     """Per place: number of devices, quartiles of the same kind of device in other hospitals; only with five or more hospitals."""
-    mine = dict(Latest.objects.filter(device=device, quantity=quantity).values_list("place", "measurement"))
-    others = Latest.objects.filter(quantity=quantity, place__in=mine, device__kind=device.kind, device__in_use=True)
+    same = Latest.objects.filter(procedure=procedure, quantity=quantity)
+    mine = dict(same.filter(device=device).values_list("place", "measurement"))
+    others = same.filter(place__in=mine, device__kind=device.kind, device__in_use=True)
     others = others.exclude(device__organisation=device.organisation_id)
     found: dict[str, list[tuple[int, float]]] = {}
     for where, hospital, value in others.values_list("place", "device__organisation", "value"):
@@ -56,5 +57,7 @@ def distribution(device: Device, quantity: str) -> list[dict[str, Any]]:
             continue
         low, middle, high = statistics.quantiles([value for _, value in values], n=4)
         where = Measurement.objects.values_list("where", flat=True).get(pk=mine[key])
-        shown.append({"place": place(where, language()) or "—", "n": len(values), "low": low, "median": middle, "high": high})
+        shown.append(
+            {"key": key, "place": place(where, language()) or "—", "n": len(values), "low": low, "median": middle, "high": high}
+        )
     return shown

@@ -10,10 +10,14 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from photopeak.present.phrases import stage_name
+from photopeak.procedure import roll
 from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.keeping import refresh_latest
 from photopeak_centre.checks.models import Drawing, Result, Review, WorstOutcome
-from photopeak_centre.checks.rows import quantities, result_rows, unjudged
+from photopeak_centre.checks.rows import other_analyses, quantities, result_rows, unjudged
+from photopeak_centre.checks.side_by_side import last_test, side_by_side
+from photopeak_centre.checks.viewing import viewer_of, viewer_words
 from photopeak_centre.devices.models import KINDS, Device
 from photopeak_centre.evidence.store import read
 from photopeak_centre.headers import DRAWING_POLICY
@@ -52,26 +56,42 @@ def results(request: HttpRequest) -> HttpResponse:
 @route("result", act="see")
 def result(request: HttpRequest, shown: Result) -> HttpResponse:
     rows, cited = result_rows(shown)
-    before = Result.objects.filter(device=shown.device_id, procedure=shown.procedure, acquired__lt=shown.acquired)
-    earlier = before.filter(superseded_by=None).exclude(device=None).exclude(review="rejected").order_by("-acquired").first()
+    earlier = last_test(shown)
+    person: Any = request.user
     return render(
         request,
         "checks/page.html",
         {
             "result": shown,
+            "stage": stage_name(shown.stage, language()),
             "rows": rows,
             "cited": cited,
             "unjudged": unjudged(shown)[:60],
             "drawings": shown.drawings.order_by("number"),
-            "pictures": shown.drawings.exclude(pixels=None).order_by("number"),
-            "before": earlier,
-            "before_drawings": earlier.drawings.order_by("number") if earlier else (),
-            "earlier_versions": shown.earlier.order_by("-made"),
+            "viewer": viewer_of(shown, earlier),
+            "viewer_words": viewer_words(),
+            "other_analyses": other_analyses(shown),
+            "next_open": _next_open(shown, person) if person.may("review") else None,
             "reviews": shown.reviews.select_related("by").order_by("at"),
-            "may_review": request.user.may("review"),  # type: ignore[union-attr]
+            "may_review": person.may("review"),
             "document": shown.document,
         },
     )
+
+
+def _next_open(shown: Result, person: Any) -> Result | None:
+    """The next fail or undecided result that waits for a review."""
+    waiting = Result.objects.visible_to(person).filter(superseded_by=None, review="open", outcome__in=("fail", "undecided"))
+    found: Result | None = waiting.exclude(pk=shown.pk).order_by("outcome", "-made", "-id").first()
+    return found
+
+
+@route("result", act="see")
+def result_beside(request: HttpRequest, shown: Result) -> HttpResponse:
+    """Part of the result's page: its numbers beside the last test's and the region's."""
+    before = last_test(shown)
+    found = {"before": before, "beside": side_by_side(shown, before)}
+    return render(request, "checks/side_by_side.html", found)
 
 
 @route("result", act="see")
@@ -163,25 +183,27 @@ def _signs(of: dict[str, int]) -> list[str]:
 
 def _where_it_fails() -> list[dict[str, Any]]:
     """Devices by quantity and outcome, the worst outcome of each device counted once."""
-    rows = WorstOutcome.objects.filter(in_use=True).values("quantity", "outcome").annotate(n=Count("id"))
-    counted: dict[str, dict[str, int]] = {}
+    rows = WorstOutcome.objects.filter(in_use=True).values("procedure", "quantity", "outcome").annotate(n=Count("id"))
+    counted: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows.order_by():
-        counted.setdefault(row["quantity"], dict.fromkeys(RANK, 0))[row["outcome"]] += row["n"]
-    known = quantities()
+        counted.setdefault((row["procedure"], row["quantity"]), dict.fromkeys(RANK, 0))[row["outcome"]] += row["n"]
+    known, tests = quantities(), roll()
     shown: list[dict[str, Any]] = []
     order = sorted(counted.items(), key=lambda pair: (-pair[1]["fail"], -pair[1]["undecided"], -sum(pair[1].values()), pair[0]))
-    for quantity, n in order:
+    for key, n in order:
         if len(shown) == MOST_QUANTITIES:
             break
-        if sum(n.values()) >= FEWEST_HOSPITALS and _in_enough_hospitals(quantity):
-            words = in_words(known[quantity].words) if quantity in known else quantity
-            shown.append({"words": words, "all": sum(n.values()), **n})
+        if sum(n.values()) >= FEWEST_HOSPITALS and _in_enough_hospitals(*key):
+            words = in_words(known[key].words) if key in known else key[1]
+            test = in_words(tests[key[0]].words) if key[0] in tests else key[0]
+            shown.append({"words": words, "test": test, "all": sum(n.values()), **n})
     return shown
 
 
-def _in_enough_hospitals(quantity: str) -> bool:
+def _in_enough_hospitals(procedure: str, quantity: str) -> bool:
     """Whether enough hospitals have the quantity; a few hundred rows nearly always tell, without counting a million."""
-    owners = WorstOutcome.objects.filter(in_use=True, quantity=quantity).order_by().values_list("organisation", flat=True)
+    rows = WorstOutcome.objects.filter(in_use=True, procedure=procedure, quantity=quantity)
+    owners = rows.order_by().values_list("organisation", flat=True)
     if len(set(owners[:300])) >= FEWEST_HOSPITALS:
         return True
     return len(owners.distinct()[:FEWEST_HOSPITALS]) >= FEWEST_HOSPITALS

@@ -78,6 +78,7 @@ class DeviceLimit(models.Model):
         ),
     )
     stage = models.CharField(max_length=16, default="status")
+    procedure = models.CharField(max_length=80, blank=True, default="")  # empty: whichever measures the quantity
     quantity = models.CharField(max_length=80)
     where = models.JSONField(default=dict, blank=True)
     lower = models.FloatField(null=True, blank=True)
@@ -95,6 +96,7 @@ class DeviceLimit(models.Model):
             edition=self.get_basis_display(),
             clause="",
             quantity=self.quantity,
+            procedure=self.procedure,
             unit=self.unit,
             lower=self.lower,
             upper=self.upper,

@@ -10,11 +10,15 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
-from photopeak.criterion import STAGES
+from photopeak.procedure import roll
+from photopeak.table import number
 from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.models import Latest, Result
 from photopeak_centre.checks.rows import latest_rows, quantities
+from photopeak_centre.checks.side_by_side import last_test
+from photopeak_centre.checks.stages import stages
 from photopeak_centre.checks.trend import distribution, trend_of
+from photopeak_centre.checks.viewing import viewer_of, viewer_words
 from photopeak_centre.devices.models import KINDS, Device, DeviceLimit
 from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.keyset import page_of
@@ -63,6 +67,7 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         owners = Organisation.objects.visible_to(person).filter(kind__in=("hospital", "laboratory"), merged_into=None)
         self.fields["organisation"].queryset = owners  # type: ignore[attr-defined]
+        self.fields["organisation"].initial = person.organisation_id  # shown where it is one of the choices
         self.fields["department"].queryset = Department.objects.visible_to(person)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -76,35 +81,70 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = DeviceLimit
-        fields = ("basis", "stage", "quantity", "where", "lower", "upper", "unit", "source", "read_by")
+        fields = ("basis", "stage", "lower", "upper", "source", "read_by")
         labels = {
             "basis": said("basis", "依据"),
             "stage": said("stage", "检测阶段"),
-            "quantity": said("quantity", "检测量"),
-            "where": said('where, for example {"fov": "UFOV"}', '位置，例如 {"fov": "UFOV"}'),
             "lower": said("lower limit", "下限"),
             "upper": said("upper limit", "上限"),
-            "unit": said("unit", "单位"),
             "source": said("source (document, page)", "出处（文件、页码）"),
             "read_by": said("compared with the page by", "核对人"),
         }
 
+    field_order = ("basis", "stage", "measured", "place", "lower", "upper", "source", "read_by")
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = sorted((name, f"{in_words(q.words)} / {q.unit}") for name, q in quantities().items())
-        self.fields["quantity"] = forms.ChoiceField(label=self.fields["quantity"].label, choices=choices)
-        self.fields["stage"] = forms.ChoiceField(label=self.fields["stage"].label, choices=[(s, s) for s in STAGES])
+        self.fields["measured"] = forms.ChoiceField(label=said("quantity", "检测量"), choices=_measured())
+        self.fields["place"] = forms.CharField(
+            label=said(
+                "where, for example fov=UFOV, detector=1; empty: everywhere", "位置，例如 fov=UFOV, detector=1；空白表示全部"
+            ),
+            max_length=200,
+            required=False,
+        )
+        self.fields["basis"] = forms.ChoiceField(
+            label=self.fields["basis"].label, choices=DeviceLimit._meta.get_field("basis").choices
+        )
+        self.fields["stage"] = forms.ChoiceField(label=self.fields["stage"].label, choices=stages(), initial="status")
+        self.order_fields(self.field_order)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("lower") is None and cleaned.get("upper") is None:
             self.add_error("upper", now_said("A limit has a lower or an upper bound.", "限值须有下限或上限。"))
-        known = quantities().get(cleaned.get("quantity", ""))
-        if known is not None and cleaned.get("unit") != known.unit:
-            self.add_error("unit", now_said("The unit of this quantity is {}.", "该检测量的单位为 {}。").format(known.unit))
-        if not isinstance(cleaned.get("where"), dict):
-            self.add_error("where", now_said("Give names and values in braces.", "请用花括号填写名称与取值。"))
+        try:
+            self.instance.where = _place(cleaned.get("place", ""))
+        except ValueError:
+            self.add_error("place", now_said("Write name=value, separated by commas.", "请写成“名称=取值”，以逗号分隔。"))
+        if cleaned.get("measured"):
+            self.instance.procedure, self.instance.quantity = cleaned["measured"].split("|")
+            self.instance.unit = quantities()[self.instance.procedure, self.instance.quantity].unit
         return cleaned
+
+
+def _measured() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The judged quantities of every procedure, under the procedure's name."""
+    groups = []
+    for name, entry in roll().items():
+        of = [(f"{name}|{q.name}", f"{in_words(q.words)} / {q.unit}") for q in entry.quantities if q.judged]
+        if of:
+            groups.append((in_words(entry.words), of))
+    return groups
+
+
+def _place(text: str) -> dict[str, Any]:
+    """`fov=UFOV, detector=1` as {"fov": "UFOV", "detector": 1}. ValueError where a part is no pair."""
+    found: dict[str, Any] = {}
+    for part in text.replace("，", ",").split(","):
+        if not part.strip():
+            continue
+        key, sign, value = (piece.strip() for piece in part.partition("="))
+        if not (sign and key.isidentifier() and value):
+            raise ValueError(part)
+        plain = number(value)
+        found[key] = value if plain is None else int(plain) if plain.is_integer() else plain
+    return found
 
 
 @route(exempt="lists what the person may see", act="see")
@@ -160,7 +200,8 @@ def device(request: HttpRequest, shown: Device) -> HttpResponse:
             "device": shown,
             "rows": rows,
             "worst": next((row for row in rows if row.outcome in ("fail", "undecided")), None),
-            "pictures": pictured.drawings.exclude(pixels=None).order_by("number") if pictured else (),
+            "viewer": viewer_of(pictured, last_test(pictured)) if pictured else None,
+            "viewer_words": viewer_words(),
             "pictured": pictured,
             "results": standing.order_by("-acquired", "-id")[:30],
             "limits": shown.limits.order_by("quantity", "id"),
@@ -171,20 +212,22 @@ def device(request: HttpRequest, shown: Device) -> HttpResponse:
 
 def _series(shown: Device) -> list[dict[str, Any]]:
     """The quantities that a trend can be drawn of, judged ones first."""
-    known, found = quantities(), {}
-    for row in Latest.objects.filter(device=shown).order_by("quantity"):
+    known, tests, found = quantities(), roll(), {}
+    for row in Latest.objects.filter(device=shown).order_by("procedure", "quantity"):
         rank = {"fail": 0, "undecided": 1, "pass": 2}.get(row.outcome, 3)
-        name = in_words(known[row.quantity].words) if row.quantity in known else row.quantity
-        earlier = found.get(row.quantity, {"rank": 9})
-        found[row.quantity] = {"name": row.quantity, "words": name, "rank": min(rank, earlier["rank"])}
+        key = (row.procedure, row.quantity)
+        name = in_words(known[key].words) if key in known else row.quantity
+        test = in_words(tests[row.procedure].words) if row.procedure in tests else row.procedure
+        one = {"procedure": row.procedure, "quantity": row.quantity, "words": name, "test": test}
+        found[key] = {**one, "rank": min(rank, found.get(key, {"rank": 9})["rank"])}
     return sorted(found.values(), key=lambda one: (one["rank"], one["words"]))[:12]
 
 
 @route("device", act="see")
 def device_trend(request: HttpRequest, shown: Device) -> HttpResponse:
     """The measurements of one quantity over time, with the limits that judged them and the region's distribution."""
-    quantity = request.GET.get("quantity", "")
-    return JsonResponse({**trend_of(shown, quantity), "region": distribution(shown, quantity)})
+    procedure, quantity = request.GET.get("procedure", ""), request.GET.get("quantity", "")
+    return JsonResponse({**trend_of(shown, procedure, quantity), "region": distribution(shown, procedure, quantity)})
 
 
 @route("device", methods="GET POST", act="register")

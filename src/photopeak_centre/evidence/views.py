@@ -13,14 +13,15 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from photopeak.criterion import STAGES
 from photopeak.facts import FACTS, NUMBER, NUMBERS, TIME
 from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.keeping import give_device
 from photopeak_centre.checks.models import Result
+from photopeak_centre.checks.stages import stages
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence import intake
-from photopeak_centre.evidence.models import HandIn, Held, Sender, Study
+from photopeak_centre.evidence.frames import NoFrames, about_frames, frame_values
+from photopeak_centre.evidence.models import HandIn, Held, Item, Sender, Study
 from photopeak_centre.evidence.store import read
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.jobs.models import Job
@@ -159,8 +160,7 @@ class FactsForm(forms.Form):
         self.fields["device"] = forms.ModelChoiceField(
             devices, label=said("device", "设备"), required=False, initial=study.device
         )
-        stages = [(s, s) for s in STAGES]
-        self.fields["stage"] = forms.ChoiceField(label=said("stage", "检测阶段"), choices=stages, initial=study.stage)
+        self.fields["stage"] = forms.ChoiceField(label=said("stage", "检测阶段"), choices=stages(), initial=study.stage)
         for name, kind in FACTS.items():
             value = study.facts.get(name)
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
@@ -224,6 +224,34 @@ def study(request: HttpRequest, shown: Study) -> HttpResponse:
             "job": shown.jobs.order_by("-id").first(),
         },
     )
+
+
+@getter("item")
+def get_item_for(person: Any, id: int) -> Item:
+    found: Item = get_for(Item, person, id)
+    return found
+
+
+@route("item", act="see")
+def item_about(request: HttpRequest, shown: Item) -> HttpResponse:
+    """What the viewer needs to know of a stored image's raw frames; 415 with the reason where it shows none."""
+    try:
+        return JsonResponse(about_frames(shown))
+    except NoFrames as no:
+        return JsonResponse(no.words, status=415)
+
+
+@route("item", act="see")
+def item_frame(request: HttpRequest, shown: Item) -> HttpResponse:
+    """`?frame=N`: the values of one raw frame, float32, row by row, little-endian."""
+    number = request.GET.get("frame", "0")
+    try:
+        values = frame_values(shown, int(number) if number.isdigit() and len(number) < 9 else -1)
+    except NoFrames as no:
+        return JsonResponse(no.words, status=415)
+    except IndexError:
+        raise Http404 from None
+    return HttpResponse(values, content_type="application/octet-stream")
 
 
 @route(exempt="lists what the person may see", act="hand_in")

@@ -19,7 +19,7 @@ from photopeak.words import Words
 from photopeak_centre.audit.chain import record
 from photopeak_centre.campaigns.models import Campaign, Visit
 from photopeak_centre.checks.models import Judgement, Result
-from photopeak_centre.checks.rows import measured, quantities, verdict_of
+from photopeak_centre.checks.rows import measured, quantity_named, verdict_of
 from photopeak_centre.devices.models import Device
 from photopeak_centre.findings.models import SOURCES, Act, Document, Finding, Practice
 from photopeak_centre.findings.working_days import working_days_after, working_days_between
@@ -392,7 +392,7 @@ def _words_of(verdict: Verdict, given: Iterable[Mapping[str, Any]]) -> Words:
     for one in given:
         if one.get("quantity") == name and one.get("name"):
             return Words(one["name"]["en"], one["name"]["zh"])
-    known = quantities().get(name)
+    known = quantity_named(name)
     return known.words if known else Words(name.replace("_", " "), name.replace("_", " "))
 
 
@@ -404,7 +404,7 @@ def verdict_from(data: Mapping[str, Any]) -> Verdict:
     if data.get("value") is not None:
         unit = str(data.get("unit", ""))
         plain = quantity.replace("_", " ")
-        known = quantities().get(quantity) or Quantity(
+        known = quantity_named(quantity) or Quantity(
             name=quantity, unit=unit, en=name.get("en") or plain, zh=name.get("zh") or plain
         )
         measurement = Measurement(

@@ -198,6 +198,8 @@ def _picture(picture: Picture) -> tuple[bytes, dict[str, Any]]:
         "window": [float(low), float(high)],
         "unit": {"en": picture.unit.en, "zh": picture.unit.zh},
         "palette": picture.palette,
+        "scale_bar_mm": float(picture.scale_bar_mm),
+        "where": dict(picture.where),
         "overlays": [_overlay(one, picture) for one in picture.overlays],
     }
     return values.tobytes(), about

@@ -71,7 +71,7 @@
   const buttons = [...card.querySelectorAll("[data-quantity]")];
   async function choose(button) {
     buttons.forEach(one => one.setAttribute("aria-pressed", one === button));
-    draw(await (await fetch(card.dataset.trend + "?quantity=" + encodeURIComponent(button.dataset.quantity))).json());
+    draw(await (await fetch(card.dataset.trend + "?" + new URLSearchParams({ procedure: button.dataset.procedure, quantity: button.dataset.quantity }))).json());
     card.dataset.drawn = button.dataset.quantity;
   }
   buttons.forEach(button => button.addEventListener("click", () => choose(button)));
