@@ -17,6 +17,10 @@ PACK = {"MISSING_REQUIRED", "VAGUE_VALUE", "HYBRID_NOT_DESCRIBED", "TAT_LONG"} |
 SAME = {"ACTIVITY_IMPLAUSIBLE": "UNIT_CONVERSION", "SUM_MISMATCH": "VALUE_MISMATCH"}
 
 
+CONTRADICTORY = Path(__file__).parent / "contradictory"
+PLANTED = tomllib.loads((CONTRADICTORY / "labels.toml").read_text("utf-8"))
+
+
 @pytest.fixture(scope="module")
 def audits():
     return {name: audited(TextDocument(text=(HERE / f"{name}.txt").read_text("utf-8"), format="txt")) for name in LABELS}
@@ -32,6 +36,14 @@ def test_kind_and_contradictions_are_as_labelled(audits, name):
     found = {SAME.get(one.code, one.code) for one in audits[name].defects} - PACK
     assert audits[name].report_type == LABELS[name]["type"]
     assert found == {SAME.get(code, code) for code in LABELS[name].get("defects", [])}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_contradictions_are_found_and_nothing_else(name):
+    report = audited(TextDocument(text=(CONTRADICTORY / f"{name}.txt").read_text("utf-8"), format="txt"))
+    found = {SAME.get(one.code, one.code) for one in report.defects} - PACK
+    assert report.report_type == PLANTED[name]["type"]
+    assert found == {SAME.get(code, code) for code in PLANTED[name]["defects"]}
 
 
 def test_presence_and_absence_are_as_labelled(audits):

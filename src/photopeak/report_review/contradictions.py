@@ -112,11 +112,18 @@ def defect(material: Material, code: str, *spans: Span, en: str = "", zh: str = 
 
 
 def _told_by_the_side(one: Defect, found: list[Defect]) -> bool:
-    """A swapped side makes the impression's site unnamed or normal in the findings as well; it is one mistake, told once."""
+    """A swapped side makes the impression's site unnamed or normal in the findings as well, and what is denied there is not described: told once."""
     if one.code not in ("NEGATION_CONTRADICTION", "IMPRESSION_NOT_IN_FINDINGS"):
         return False
-    sides = [quote for other in found if other.code == "LATERALITY_MISMATCH" for quote in other.evidence[-1:]]
+    told = {"LATERALITY_MISMATCH"} | ({"NEGATION_CONTRADICTION"} if one.code == "IMPRESSION_NOT_IN_FINDINGS" else set())
+    sides = [quote for other in found if other.code in told for quote in other.evidence[-1:]]
     return any(a.start < b.end and b.start < a.end for a in one.evidence[-1:] for b in sides)
+
+
+def _told_by_the_units(one: Defect, found: list[Defect]) -> bool:
+    """Of two activities that do not convert, one is implausible as well: one mistake, told once."""
+    pairs = [quote for other in found if other.code == "UNIT_CONVERSION" for quote in other.evidence]
+    return one.code == "ACTIVITY_IMPLAUSIBLE" and any(a.start < b.end and b.start < a.end for a in one.evidence for b in pairs)
 
 
 def contradictions(material: Material, elements: tuple[Element, ...], setting: Setting | None = None) -> tuple[Defect, ...]:
@@ -132,7 +139,7 @@ def contradictions(material: Material, elements: tuple[Element, ...], setting: S
     assert value_contradictions
     by_name = {one.element: one for one in elements}
     found = [one for run in CHECKS for one in run(material, by_name, setting or Setting())]
-    found = [one for one in found if not _told_by_the_side(one, found)]
+    found = [one for one in found if not _told_by_the_side(one, found) and not _told_by_the_units(one, found)]
     unique = list({(one.code, one.evidence): one for one in found}.values())
     order = ("critical", "major", "minor")
     return tuple(sorted(unique, key=lambda one: (order.index(one.severity), one.evidence[0].start if one.evidence else 0)))

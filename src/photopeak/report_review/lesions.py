@@ -102,6 +102,9 @@ AT_LEVEL = re.compile(
 )  # a vertebra that only tells the height of something else
 
 
+PERFUSION = re.compile(r"灌注|心肌(?:显像|断层|代谢)|MIBI|室壁|myocardial|perfusion|左室", re.I)
+
+
 @dataclass(frozen=True, slots=True)
 class _Mention:
     organ: Organ
@@ -131,6 +134,8 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
                 )
         else:
             organ = organs()[one.group(kind).lower() if kind in ("english", "station") else words]
+            if organ.id == "myocardial_wall" and not PERFUSION.search(plain):
+                continue  # 胃体后壁, 膀胱侧壁
             levels = (words.upper(),) if kind == "station" else ()
             found.append(_Mention(organ, one.start(), one.end(), levels))
     named = _joined(plain, found)
@@ -162,7 +167,7 @@ def _joined(plain: str, mentions: list[_Mention]) -> list[_Mention]:
         ):
             kept[-1] = one
             continue
-        if last and len(between := plain[last.end : one.start]) <= 4 and not re.search(r"[,。;、及和与\n见伴]", between):
+        if last and len(between := plain[last.end : one.start]) <= 4 and not re.search(r"[,。;、及和与\n见伴近邻旁]", between):
             if one.levels and last.organ.id in ("liver", "lung") and one.levels[0].startswith("S"):
                 kept[-1] = _Mention(last.organ, last.start, one.end, ())  # segment of the liver or lung, no sacral vertebra
                 continue
@@ -335,7 +340,7 @@ def _frame(plain: str, kind: str, words: Span, one: _Mention, room: tuple[int, i
         site=_site(plain, one),
         levels=one.levels,
         abnormal=abnormal,
-        normal=not abnormal and bool(NORMAL.search(first)),
+        normal=not abnormal and bool(NORMAL.search(said if alone else first)),
         rest=bool(context.REST.search(plain, max(words.start, start - 10), start)),
         uncertain=bool(context.UNCERTAIN.search(said)),
         past=bool(context.PAST.search(said)),

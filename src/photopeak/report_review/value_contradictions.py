@@ -180,7 +180,8 @@ def _earlier(plain: str, start: int, end: int) -> bool:
     left, right = context.clause_around(plain, start, end)
     return bool(
         re.search(
-            r"原|前次|上次|既往|由|从|→|基线|正常(?:值|参考)|参考(?:值|范围)|prior|previous|20\d\d[-./年]", plain[left:right]
+            r"原|前次|上次|既往|[术疗入]前|由|从|→|基线|正常(?:值|参考)|参考(?:值|范围)|prior|previous|20\d\d[-./年]",
+            plain[left:right],
         )
     )
 
