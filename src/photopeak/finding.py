@@ -183,10 +183,15 @@ def judged_again(failed: Iterable[Verdict], measurements: Iterable[Measurement])
         again = found.get(judged_thing(verdict), ())
         verdicts += [decide(one, verdict.criterion) for one in again]
         if not again:
-            verdicts.append(
-                Verdict(outcome="not_assessed", measurement=None, criterion=verdict.criterion, reason="not_measured")
-            )
+            verdicts.append(_not_measured(verdict))
     return tuple(verdicts)
+
+
+def _not_measured(verdict: Verdict) -> Verdict:
+    criterion = verdict.criterion
+    if criterion is not None and verdict.measurement is not None:
+        criterion = replace(criterion, where=verdict.measurement.where)
+    return Verdict(outcome="not_assessed", measurement=None, criterion=criterion, reason="not_measured")
 
 
 def _unknown(state: str, act: str) -> IllegalAct:

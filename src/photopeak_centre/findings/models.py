@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -17,7 +17,7 @@ from photopeak_centre.evidence.models import Blob
 from photopeak_centre.findings.working_days import Calendar
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.said import said
-from photopeak_centre.tenancy import Owned
+from photopeak_centre.tenancy import Owned, OwnedQuerySet
 
 SOURCES = (
     ("test", said("phantom test", "体模检测")),
@@ -27,6 +27,22 @@ SOURCES = (
     ("therapy", said("therapy records", "治疗记录")),
 )
 STATES = tuple((state, said(words.en, words.zh)) for state, words in STATE_WORDS.items())
+
+
+class Findings(OwnedQuerySet):
+    def visible_to(self, person: Any) -> OwnedQuerySet:
+        """A hospital sees a finding once it has been notified of it; before that it is the centre's own draft of an opinion."""
+        mine = super().visible_to(person)
+        if person.reach == "all":
+            return mine
+        return mine.filter(models.Exists(Act.objects.filter(finding=models.OuterRef("pk"), act="notify")))
+
+
+class Documents(OwnedQuerySet):
+    def visible_to(self, person: Any) -> OwnedQuerySet:
+        """A hospital sees its documents once they are issued."""
+        mine = super().visible_to(person)
+        return mine if person.reach == "all" else mine.exclude(number="")
 
 
 class Finding(models.Model):
@@ -51,7 +67,7 @@ class Finding(models.Model):
     raised = models.DateTimeField()
     due = models.DateField(null=True)  # of the answer, then of the re-inspection
     closed = models.DateTimeField(null=True)
-    objects = Owned()
+    objects = models.Manager.from_queryset(Findings)()
 
     class Meta:
         constraints = (
@@ -83,6 +99,7 @@ class Document(models.Model):
             ("certificate", said("certificate", "证书")),
         ),
     )
+    finding = models.ForeignKey(Finding, null=True, on_delete=models.PROTECT, related_name="documents")
     number = models.CharField(max_length=40, blank=True)  # 沪核质控〔2026〕12号; empty until issued
     content = models.JSONField(default=dict)
     issued = models.DateField(null=True)
@@ -92,13 +109,29 @@ class Document(models.Model):
     docx_zh = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
     docx_en = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
     made = models.DateTimeField(auto_now_add=True)
-    objects = Owned()
+    objects = models.Manager.from_queryset(Documents)()
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["number"], condition=~models.Q(number=""), name="one_document_per_number"),
         )
         indexes = (models.Index(fields=["organisation", "-made"]), models.Index(fields=["-made", "-id"]))
+
+    @property
+    def is_issued(self) -> bool:
+        return bool(self.number)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._is_still_a_draft()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        self._is_still_a_draft()
+        return super().delete(*args, **kwargs)
+
+    def _is_still_a_draft(self) -> None:
+        if self.pk and Document.objects.filter(pk=self.pk).exclude(number="").exists():
+            raise TypeError("an issued document is never changed")
 
 
 class Act(models.Model):
@@ -120,6 +153,17 @@ class Act(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["finding", "at"]),)
+
+
+class Attachment(models.Model):
+    """A file that came with a response: a repair slip, a photograph. Images of phantoms take the road of all evidence instead."""
+
+    OWNER: ClassVar[str | None] = "act__finding__organisation"
+    act = models.ForeignKey(Act, on_delete=models.CASCADE, related_name="attachments")
+    name = models.CharField(max_length=160)
+    kind = models.CharField(max_length=8)  # PDF, JPG, PNG, DOCX, XLSX
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    objects = Owned()
 
 
 class CalendarYear(models.Model):
