@@ -349,7 +349,7 @@ def demo_command(
     workers: int = typer.Option(2, "--workers", min=1, help="processes / 进程数"),
     lang: str | None = LANG,
 ) -> None:
-    """A sample folder with its report, and a made-up region of 51 cameras in the centre / 生成示例与虚构区域"""
+    """A sample folder with its report, and a made-up region with its half-year in the centre / 生成示例与虚构区域的半年工作"""
     from photopeak.demo import can_show, check_sample, make_sample
     from photopeak.present.report import write_report
     from photopeak.present.terminal import show
@@ -370,11 +370,21 @@ def demo_command(
         if password:
             console.print(f"{said.say(language)}: {password}", markup=False, soft_wrap=True)
         console.print(f"photopeak serve --home {home}", markup=False, soft_wrap=True)
+        console.print(f"photopeak report {_story()} --home {home} --out {out / 'half_year'}", markup=False, soft_wrap=True)
         if not no_serve and (can_show() or (sys.stdin.isatty() and not os.environ.get("CI"))):
             serve_command(
                 host="127.0.0.1", port=8000, dicom_port=11112, workers=1, ae_title="PHOTOPEAK", tls_port=2762, certificate=None,
                 key=None, authorities=None, daily_at="02:30", backup_to=None, keep_backups=14, home=home, lang=lang,
             )  # fmt: skip
+
+
+def _story() -> str:
+    """The half-year that the demonstration tells."""
+    import datetime
+
+    from photopeak_centre.half_year.demo import story_year
+
+    return f"{story_year(datetime.date.today())}H1"
 
 
 def _region(home: Path, workers: int) -> str:

@@ -22,18 +22,21 @@ HEADS = (
 def annex(period: Period, tests: Tests, numbers: Numbers) -> Section:
     """Hospitals that have a device, take part in external quality assessment or have an open finding, by district and name."""
     section = Section("annex", said("Annex: the hospitals", "附表：各医院情况"))
+    within = dict(
+        Organisation.objects.exclude(part_of=None).values_list("id", "part_of")
+    )  # a laboratory counts in its hospital
     devices: dict[int, list[int]] = defaultdict(list)
     for pk, about in tests.devices.items():
-        devices[about["organisation"]].append(pk)
+        devices[within.get(about["organisation"], about["organisation"])].append(pk)
     scores: dict[int, list[tuple[str, int, int, int]]] = defaultdict(list)
     rounds = Score.objects.filter(round__closed_on__range=(period.begins, period.ends)).order_by("id")
     for pk, laboratory, n, of in rounds.values_list("id", "laboratory", "acceptable", "results"):
-        scores[laboratory].append(("score", pk, n, of))
+        scores[within.get(laboratory, laboratory)].append(("score", pk, n, of))
     findings: dict[int, list[int]] = defaultdict(list)
     states = states_at(period.moments[1])
     for pk, organisation in Finding.objects.values_list("id", "organisation"):
         if states.get(pk) in OPEN:
-            findings[organisation].append(pk)
+            findings[within.get(organisation, organisation)].append(pk)
     wanted = devices.keys() | scores.keys() | findings.keys()
     rows: list[list[Cell]] = []
     listed: list[int] = []
