@@ -198,6 +198,7 @@ def _one_kind(section: Section, tests: Tests, numbers: Numbers, kind: str) -> No
         f"{{{name}pass:interval}}), {{{name}fail}} failed and {{{name}undecided}} remained undecided.",
         f"在用 {zh} {{{name}registered}} 台，本期完成体模检测 {{{name}tested}} 台。可判定的 {{{name}pass:of}} 台中，合格 "
         f"{{{name}pass}} 台（{{{name}pass:percent}}，95% 区间 {{{name}pass:interval}}），不合格 {{{name}fail}} 台，未定 {{{name}undecided}} 台。",
+        anew=True,
     )
     signs = [{"name": f"{name}{outcome}", "outcome": outcome} for outcome in OUTCOMES]
     row = {"label": words_of(KIND_WORDS[kind]), "signs": signs, "rest": f"{name}untested"}
@@ -233,13 +234,15 @@ def _faults(section: Section, tests: Tests, numbers: Numbers, kinds: Sequence[st
             parts_en.append(f"{words.en} ({{{name}|device|devices}})")
             parts_zh.append(f"{words.zh} {{{name}}} 台")
     if not rows:
-        section.say("No quantity was outside its limit.", "无检测量超出限值。")
+        section.say("No quantity was outside its limit.", "无检测量超出限值。", anew=True)
         return
     if len(rows) == 1:
-        section.say(f"The one quantity found outside its limit was {parts_en[0]}.", f"超出限值的检测量仅有{parts_zh[0]}。")
+        section.say(
+            f"The one quantity found outside its limit was {parts_en[0]}.", f"超出限值的检测量仅有{parts_zh[0]}。", anew=True
+        )
     else:
         listed = ", ".join(parts_en[:-1]) + f" and {parts_en[-1]}"
-        section.say(f"Most often outside its limit: {listed}.", f"最常见的超限：{'、'.join(parts_zh)}。")
+        section.say(f"Most often outside its limit: {listed}.", f"最常见的超限：{'、'.join(parts_zh)}。", anew=True)
     heads = [
         said("quantity", "检测量"),
         said("outside", "超限"),
@@ -286,7 +289,7 @@ def _procedures(section: Section, tests: Tests, numbers: Numbers, kinds: Sequenc
     ]  # fmt: skip
     section.table(
         said("Pass rates by procedure, of the devices that could be judged", "各项目合格率（以可判定的设备为分母）"),
-        heads, rows, align="lrrrrrrr", widths=(0.26, 0.08, 0.11, 0.11, 0.18, 0.08, 0.08, 0.1),
+        heads, rows, align="lrrrrrrr", widths=(0.23, 0.08, 0.1, 0.1, 0.18, 0.08, 0.11, 0.12),
     )  # fmt: skip
     caption = said(
         "Devices by procedure; the dashed frame is all devices in use, so that the untested show.",
@@ -333,7 +336,7 @@ def _tables(section: Section, tests: Tests, numbers: Numbers, kinds: Sequence[st
         ]
         section.table(
             said("Devices that failed, with the value furthest out", "不合格设备及其最大超限值"), heads, rows,
-            align="lllrll", names=True, widths=(0.17, 0.29, 0.19, 0.15, 0.09, 0.11),
+            align="lllrll", names=True, widths=(0.16, 0.26, 0.19, 0.16, 0.11, 0.12),
         )  # fmt: skip
     left = [device for device in tests.of(kinds) if not tests.tested(device)]
     if not left:
@@ -344,9 +347,9 @@ def _tables(section: Section, tests: Tests, numbers: Numbers, kinds: Sequence[st
         name = f"{section.key}.untested.{n}"
         section.number(name, numbers.count(name, "device", [d for d in left if tests.untested.get(d, "") == reason]))
         zh, _, en = reason.partition(" / ")
-        parts_en.append(f"{{{name}}} {en or zh or 'without a recorded reason'}")
+        parts_en.append(f"{en or zh or 'no reason recorded'} ({{{name}}})")
         parts_zh.append(f"{zh or '未记录原因'} {{{name}}} 台")
-    section.say(f"Not tested: {', '.join(parts_en)}.", f"未检测：{'、'.join(parts_zh)}。")
+    section.say(f"Not tested: {'; '.join(parts_en)}.", f"未检测：{'、'.join(parts_zh)}。")
     heads = [said("hospital", "医院"), said("device", "设备"), said("why it was not tested", "未检测原因")]
     listed = [
         [hospital_cell(tests.devices[d]), device_cell(tests.devices[d]), _reason(tests.untested.get(d, ""))] for d in left

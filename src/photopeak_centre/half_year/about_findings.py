@@ -67,10 +67,10 @@ def _inspected(section: Section, numbers: Numbers, inspected: list[Act], within:
         return
     section.say(
         "{hospitals|hospital|hospitals} that had received rectification notices {hospitals?was|were} re-inspected. "
-        "Of {reinspected|finding|findings}, {accepted} passed by the same procedure and {accepted?was|were} closed; "
-        "{again} {again?has|have} to be rectified again.",
-        "对 {hospitals} 家曾收到整改通知的医院进行了复查，共复查 {reinspected} 项，其中 {accepted} 项按原检测项目复查合格并销号，"
-        "{again} 项须再次整改。",
+        "Of {reinspected|finding|findings}, {accepted} passed by the same procedure and {accepted?was|were} closed"
+        + ("; {again} {again?has|have} to be rectified again." if again else "."),
+        "对 {hospitals} 家曾收到整改通知的医院进行了复查，共复查 {reinspected} 项，其中 {accepted} 项按原检测项目复查合格并销号"
+        + ("，{again} 项须再次整改。" if again else "。"),
     )
     rows: list[list[Cell]] = []
     last = {act.finding_id: act for act in inspected}
@@ -120,6 +120,7 @@ def _life(section: Section, numbers: Numbers, states: dict[int, str], within: An
         "In the period {raised|finding was|findings were} raised, {notices|notice|notices} issued and {closed} closed; at its end "
         "{open} {open?was|were} open, {overdue} of them past {overdue?its|their} date.",
         "本期新提出问题 {raised} 项，签发整改通知 {notices} 项，销号 {closed} 项；期末未关闭 {open} 项，其中逾期 {overdue} 项。",
+        anew=True,
     )
     counts = Counter(states.values())
     known = [state for state, _ in STATES if counts[state] and state in STATE_EN]

@@ -37,11 +37,14 @@ def visits(period: Period, numbers: Numbers) -> Section:
     section.number("campaigns", numbers.count("visits.campaigns", "campaign", [one.pk for one in campaigns]))
     section.number("signed", numbers.count("visits.signed", "visit", signed.values_list("id", flat=True)))
     section.number("hospitals", numbers.count("visits.hospitals", "hospital", signed.values_list("organisation", flat=True)))
-    section.say(
-        "{campaigns|campaign|campaigns} ran in the period. Inspectors made {signed|signed visit|signed visits} to "
-        "{hospitals|hospital|hospitals}.",
-        "本期实施检查计划 {campaigns} 项，完成并签字的现场检查 {signed} 次，涉及 {hospitals} 家医院。",
-    )
+    section.say("{campaigns|campaign|campaigns} ran in the period.", "本期实施检查计划 {campaigns} 项。")
+    if section.numbers["signed"]["n"]:
+        section.say(
+            "Inspectors made {signed|signed visit|signed visits} to {hospitals|hospital|hospitals}.",
+            "完成并签字的现场检查 {signed} 次，涉及 {hospitals} 家医院。",
+        )
+    else:
+        section.say("No site visit was signed.", "无已签字的现场检查。")
     rows = []
     for one in campaigns:
         targets = Target.objects.filter(campaign=one).values_list("id", flat=True)

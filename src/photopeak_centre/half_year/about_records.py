@@ -137,7 +137,7 @@ def indicators(counts: Counts, numbers: Numbers) -> Section:
         said("rate", "率"),
         said("95 % interval", "95% 区间"),
     ]
-    section.table(said("The region", "区域合计"), heads, rows, align="lrrrr", widths=(0.46, 0.1, 0.17, 0.11, 0.16))
+    section.table(said("The region", "区域合计"), heads, rows, align="lrrrr", widths=(0.43, 0.1, 0.16, 0.15, 0.16))
     section.figure(
         "dots",
         said("Rates with their Wilson 95 % intervals; ↓ the lower the better.", "指标率及 Wilson 95% 区间；↓ 越低越好。"),

@@ -15,7 +15,7 @@ from photopeak_centre.hospitals.models import Organisation
 
 HEADS = (
     said("hospital", "医院"), said("district", "所在区"), said("devices tested", "已测设备"), said("pass", "合格"), said("fail", "不合格"),
-    said("undecided", "未定"), said("EQA results acceptable", "室间质评合格结果"), said("findings open", "未关闭问题"),
+    said("undecided", "未定"), said("EQA acceptable", "室间质评"), said("findings open", "未关闭问题"),
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def annex(period: Period, tests: Tests, numbers: Numbers) -> Section:
     section.number("hospitals", numbers.count("annex.hospitals", "hospital", listed))
     section.say("{hospitals|hospital|hospitals}, by district.", "共 {hospitals} 家医院，按所在区排列。")
     section.table(
-        said("", ""), HEADS, rows, align="llrrrrrr", names=True, widths=(0.27, 0.14, 0.12, 0.08, 0.08, 0.08, 0.13, 0.1)
+        said("", ""), HEADS, rows, align="llrrrrrr", names=True, widths=(0.24, 0.14, 0.13, 0.08, 0.08, 0.1, 0.12, 0.11)
     )
     return section
 

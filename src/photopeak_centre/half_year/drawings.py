@@ -56,11 +56,11 @@ def _sign(outcome: str, x: float, y: float) -> str:
 def bars(figure: Mapping[str, Any], numbers: Mapping[str, Any], language: Language) -> str:
     """A bar a procedure within a dashed frame of all devices, its counts at the right."""
     rows = figure["rows"]
-    left, right = NAME_WIDTH, WIDTH - 150.0
+    left, right = NAME_WIDTH, WIDTH - 180.0
     body, y = "", 4.0
     heads = [OUTCOME_WORDS["fail"], OUTCOME_WORDS["undecided"]]
     for n, head in enumerate((Words("tested", "已测"), *heads)):
-        body += words(right + 48 + 50 * n, y + 8, head.say(language), size=10, fill=INK_3, anchor="end")
+        body += words(right + 52 + 62 * n, y + 8, head.say(language), size=10, fill=INK_3, anchor="end")
     y += 16
     for row in rows:
         counts = [(outcome, numbers[row["parts"][outcome]]["n"]) for outcome in ORDER]
@@ -72,7 +72,7 @@ def bars(figure: Mapping[str, Any], numbers: Mapping[str, Any], language: Langua
         for n, value in enumerate((sum(by.values()), by["fail"], by["undecided"])):
             alarming = n == 1 and value > 0
             body += words(
-                right + 48 + 50 * n,
+                right + 52 + 62 * n,
                 y + 12,
                 significant(value, 9),
                 size=11,

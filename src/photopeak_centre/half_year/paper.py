@@ -16,10 +16,11 @@ PLACE = re.compile(r"\{([^{}:|?]+)(?::(\w+))?(?:([|?])([^|{}]*)\|([^|{}]*))?\}")
 FORMS = ("n", "of", "share", "percent", "interval", "value")
 DIGITS = re.compile(r"\d[\d.,]*")
 ABSENT = "—"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SAY = {
     "title": Words("Half-year quality control report", "半年质量控制工作报告"),
     "draft": Words("Draft: not released", "草稿，未发布"),
-    "data_to": Words("data gathered", "数据汇总于"),
+    "data_to": Words("Data gathered", "数据汇总于"),
     "period": Words("Period", "统计期"),
     "centre": Words("Centre", "质控中心"),
     "summary": Words("Summary", "概要"),
@@ -62,7 +63,8 @@ class WrongPlace(ValueError):
 def formed(number: Number, form: str, language: Language) -> str:
     """A number as it is printed: n, of, share (n / N), percent, interval, value."""
     if form == "value":
-        return with_unit(str(written(number["value"], number.get("uncertainty"))), number["unit"], language)
+        text = with_unit(str(written(number["value"], number.get("uncertainty"))), number["unit"], language)
+        return text.replace(" ", NO_BREAK)
     if form == "n":
         return significant(float(number["n"]), 15)
     if form == "of":
@@ -71,7 +73,7 @@ def formed(number: Number, form: str, language: Language) -> str:
         return f"{formed(number, 'n', language)} / {formed(number, 'of', language)}"
     if number.get("percent") is None:
         return ABSENT
-    unit = "%" if language == "zh" else " %"
+    unit = "%" if language == "zh" else f"{NO_BREAK}%"
     if form == "percent":
         return to_place(number["percent"], -1) + unit
     if form == "interval":
@@ -119,7 +121,12 @@ def default_text(section: Mapping[str, Any], language: Language) -> str:
     gap = "" if language == "zh" else " "
     if not section["available"]:
         return str(section["missing"][language])
-    return gap.join(sentence[language] for sentence in section["sentences"])
+    parts: list[list[str]] = []
+    for sentence in section["sentences"]:
+        if sentence.get("anew") or not parts:
+            parts.append([])
+        parts[-1].append(sentence[language])
+    return "\n".join(gap.join(part) for part in parts)
 
 
 def text_of(section: Mapping[str, Any], texts: Mapping[str, Any], language: Language) -> str:
@@ -189,11 +196,15 @@ def _section(section: Mapping[str, Any], texts: Mapping[str, Any], language: Lan
 def _table(table: Mapping[str, Any], numbers: Mapping[str, Number], language: Language) -> dict[str, Any]:
     return {
         "caption": table["caption"][language],
-        "heads": [head[language] for head in table["heads"]],
+        "heads": [_capital(head[language]) for head in table["heads"]],
         "align": table["align"],
         "widths": table["widths"],
         "rows": [[_cell(cell, numbers, language) for cell in row] for row in table["rows"]],
     }
+
+
+def _capital(head: str) -> str:
+    return head if head.startswith("n / N") else head[:1].upper() + head[1:]
 
 
 def _cell(cell: Mapping[str, Any], numbers: Mapping[str, Number], language: Language) -> dict[str, str]:

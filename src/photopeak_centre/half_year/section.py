@@ -46,8 +46,9 @@ class Section:
         self.numbers[name] = number
         return number
 
-    def say(self, en: str, zh: str) -> None:
-        self.sentences.append(said(en, zh))
+    def say(self, en: str, zh: str, *, anew: bool = False) -> None:
+        """One more sentence; `anew`: it begins a paragraph."""
+        self.sentences.append({**said(en, zh), "anew": anew})
 
     def not_available(self, en: str, zh: str) -> Section:
         """Nothing to report, and why."""

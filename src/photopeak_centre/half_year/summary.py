@@ -59,12 +59,13 @@ def summary(sections: Sequence[dict[str, Any]], tests: Tests, numbers: Numbers) 
             section.numbers |= {
                 f"{key}/{name}": number for name, number in own["numbers"].items() if f"{{{key}/{name}" in en + zh
             }
-            section.say(en, zh)
+            section.say(en, zh, anew=True)
     absent = [one["title"] for one in sections if not one["available"] and one["key"] != "annex"]
     if absent:
         section.say(
             f"Not available for this period: {'; '.join(one['en'] for one in absent)}.",
             f"本期无数据：{'；'.join(one['zh'] for one in absent)}。",
+            anew=True,
         )
     devices = tests.of(IMAGING)
     if any(tests.tested(device) for device in devices):
