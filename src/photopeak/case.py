@@ -30,7 +30,8 @@ QUOTIENTS = ("sv_h", "gy_h", "cps_mbq")  # names that end in a unit of a family 
 class Column:
     """How a parameter is read: other names of its column, what the numbers must satisfy, and their printed unit.
 
-    `aliases` may end in a unit, which is then converted. `above`: greater than; `least`, `most`: bounds included.
+    `aliases` may end in a unit, which is then converted. `above`: greater than; `least`, `most`: bounds included. `choices`: the
+    only words a form offers, with what they mean.
     """
 
     kind: Kind = "number"
@@ -38,6 +39,7 @@ class Column:
     above: float | None = None
     least: float | None = None
     most: float | None = None
+    choices: tuple[tuple[str, Words], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,15 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from photopeak.evidence import Evidence
 from photopeak.figure import Figure
 from photopeak.measurement import Measurement, Quantity
 from photopeak.words import Words
+
+if TYPE_CHECKING:
+    from photopeak.entry import Entry
 
 DISCIPLINES = (
     "gamma_camera",
@@ -118,6 +121,7 @@ class Procedure:
     accepts: Callable[[Evidence], Words | None]
     run: Callable[..., Result]
     options: Mapping[str, Option] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
 
     @property
     def words(self) -> Words:
@@ -141,9 +145,11 @@ def procedure(
     kinds: tuple[str, ...],
     quantities: tuple[Quantity, ...],
     accepts: Callable[[Evidence], Words | None] = anything,
+    entries: tuple[Entry, ...] = (),
     name: str | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Enter a function in the roll. `accepts` answers None for yes, or the reason for no. `name` only for plugins."""
+    """Enter a function in the roll. `accepts` answers None for yes, or the reason for no. `entries`: the ways in which
+    its table can be entered by hand, where the signature does not say. `name` only for plugins."""
 
     def declare(run: Callable[..., Result]) -> Callable[..., Result]:
         address = name or ".".join(run.__module__.split(".")[-2:])
@@ -157,6 +163,7 @@ def procedure(
             accepts=accepts,
             run=run,
             options=options_of_function(run),
+            entries=entries,
         )
         _DECLARED[address] = entry
         return run

@@ -87,6 +87,7 @@ SECTIONS = {
     "result": "results",
     "hand_in": "hand_ins",
     "hand_in_new": "hand_ins",
+    "enter": "hand_ins",
     "study": "hand_ins",
     "job": "jobs",
     "person_new": "people",

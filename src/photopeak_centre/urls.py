@@ -9,6 +9,7 @@ from photopeak_centre.audit import views as audit
 from photopeak_centre.checks import views as checks
 from photopeak_centre.devices import views as devices
 from photopeak_centre.devices import workbook
+from photopeak_centre.evidence import entering
 from photopeak_centre.evidence import views as evidence
 from photopeak_centre.hospitals import views as hospitals
 from photopeak_centre.jobs import views as jobs
@@ -41,6 +42,7 @@ urlpatterns = [
     path("limits/<int:id>/remove/", devices.limit_remove, name="limit_remove"),
     path("evidence/", evidence.hand_ins, name="hand_ins"),
     path("evidence/new/", evidence.hand_in_new, name="hand_in_new"),
+    path("evidence/enter/", entering.enter, name="enter"),
     path("evidence/<int:id>/", evidence.hand_in, name="hand_in"),
     path("evidence/<int:id>/file/", evidence.hand_in_file, name="hand_in_file"),
     path("evidence/<int:id>/close/", evidence.hand_in_close, name="hand_in_close"),

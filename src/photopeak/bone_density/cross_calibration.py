@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Dots, Figure, Line
 from photopeak.measurement import Measurement, Quantity
@@ -56,6 +57,18 @@ def accepts(evidence: Evidence) -> Words | None:
     return Words("the columns scanner, bmd are missing", "缺少列 scanner、bmd")
 
 
+ENTRIES = (
+    Entry(
+        words=Words("scans on two scanners", "两台设备的扫描"),
+        rows=(
+            asked("patient", "person (empty for a phantom)", "受检者（模体则留空）", "text"),
+            asked("scanner", "scanner", "设备", "text"),
+            asked("bmd", "BMD, g/cm²", "骨密度，g/cm²", above=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Cross-calibration of densitometers",
     zh="骨密度仪交叉校准",
@@ -63,6 +76,7 @@ def accepts(evidence: Evidence) -> Words | None:
     kinds=("table",),
     quantities=(DIFFERENCE, IN_VIVO, AGREEMENT, SLOPE, OFFSET),
     accepts=accepts,
+    entries=ENTRIES,
 )
 def cross_calibration(evidence: Evidence) -> CrossCalibration:
     """Difference of two scanners in per cent, from a table of scanner and bmd, with patient where it was done in vivo."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from photopeak.bone_density.reference_values import reference_values
 from photopeak.cases import Case, Column, Measured, all_measurements, charts_of, declared, lacking, measure_cases
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Dots, Figure
 from photopeak.measurement import Measurement, Quantity
@@ -65,6 +66,26 @@ def accepts(evidence: Evidence) -> Words | None:
     return lacking(evidence, precision, ("precision_percent",))
 
 
+ENTRIES = (
+    Entry(
+        words=Words("repeated scans", "重复扫描"),
+        rows=(
+            asked("region", "region", "部位", "text"),
+            asked("scan1", "first scan, g/cm²", "第 1 次，g/cm²", above=0),
+            asked("scan2", "second scan, g/cm²", "第 2 次，g/cm²", above=0),
+            asked("scan3", "third scan, g/cm²", "第 3 次，g/cm²", above=0),
+        ),
+    ),
+    Entry(
+        words=Words("a known precision error", "已知精密度误差"),
+        once=(
+            asked("precision_percent", "known precision error, %", "已知精密度误差，%", above=0),
+            asked("region", "region", "部位", "text"),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Precision and least significant change",
     zh="精密度与最小有意义变化",
@@ -72,6 +93,7 @@ def accepts(evidence: Evidence) -> Words | None:
     kinds=("table",),
     quantities=(RMS_SD, RMS_CV, LSC, LSC_PERCENT, UPPER, FREEDOM),
     accepts=accepts,
+    entries=ENTRIES,
 )
 def precision(
     evidence: Evidence,

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence, PlanarImages
 from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.gamma_camera.dead_time import (
@@ -116,6 +117,27 @@ def _steady(images: PlanarImages) -> bool:
     return True
 
 
+COUNTS = asked("counts", "counts", "计数", least=0)
+SECONDS = asked("seconds", "counting time, s", "计数时间，s", above=0)
+TUBE = asked("detector", "detector", "探头", above=0)
+SOURCES = (
+    ("1", Words("source 1", "源 1")),
+    ("2", Words("source 2", "源 2")),
+    ("1+2", Words("both", "双源")),
+    ("background", Words("background", "本底")),
+)
+ENTRIES = (
+    Entry(
+        words=Words("two sources", "双源法"),
+        rows=(TUBE, asked("source", "source", "放射源", "text", choices=SOURCES), COUNTS, SECONDS),
+    ),
+    Entry(
+        words=Words("decaying source", "衰变法"),
+        rows=(TUBE, asked("time_s", "start of the reading, s", "起始时间，s", least=0), COUNTS, SECONDS),
+    ),
+)
+
+
 @procedure(
     en="Count rate",
     zh="计数率特性",
@@ -123,6 +145,7 @@ def _steady(images: PlanarImages) -> bool:
     kinds=("nm_planar", "table"),
     quantities=(MAX_RATE, LOSS_RATE, DEAD_TIME),
     accepts=accepts,
+    entries=ENTRIES,
 )
 def count_rate(
     evidence: Evidence,

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.gamma_camera.readings import readings
@@ -82,6 +83,22 @@ def _by_hand(table: Table) -> bool:
     return any(table.has(one) for one in BY_HAND) or table.has(*RATES)
 
 
+ENTRIES = (
+    Entry(
+        words=Words("values read at the console", "控制台读取值"),
+        rows=(
+            asked("detector", "detector", "探头", above=0),
+            asked("nuclide", "nuclide", "核素", "text"),
+            asked("photopeak_kev", "photopeak, keV", "光电峰能量，keV", above=0),
+            asked("fwhm_kev", "full width at half maximum, keV", "半高宽，keV", above=0),
+            asked("background_cps", "background, counts/s", "本底计数率，计数/s", above=0),
+            asked("reference_background_cps", "its reference, counts/s", "本底参考值，计数/s", above=0),
+            asked("seconds", "counting time, s", "计数时间，s", above=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Energy resolution",
     zh="能量分辨力",
@@ -89,6 +106,7 @@ def _by_hand(table: Table) -> bool:
     kinds=("table",),
     quantities=(RESOLUTION, ENERGY, DIFFERENCE, BACKGROUND),
     accepts=accepts,
+    entries=ENTRIES,
 )
 def energy_resolution(
     evidence: Evidence,

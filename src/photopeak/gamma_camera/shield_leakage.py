@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Points
 from photopeak.gamma_camera.noisy_statistic import noise_of_largest
@@ -85,6 +86,24 @@ def _has_reference(table: Table) -> bool:
     return any(one.strip().lower() in REFERENCE for one in table.column("position"))
 
 
+ENTRIES = (
+    Entry(
+        words=Words("positions round the detector", "探头周围各位置"),
+        rows=(
+            asked("detector", "detector", "探头", above=0),
+            asked(
+                "position",
+                "position (in field, background, or where the source stood)",
+                "位置（视野内、本底或源所在位置）",
+                "text",
+            ),
+            asked("counts", "counts", "计数", least=0),
+            asked("seconds", "counting time, s", "计数时间，s", above=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Detector shield leakage",
     zh="探头屏蔽泄漏",
@@ -92,6 +111,7 @@ def _has_reference(table: Table) -> bool:
     kinds=("table",),
     quantities=(LEAKAGE,),
     accepts=accepts,
+    entries=ENTRIES,
 )
 def shield_leakage(evidence: Evidence) -> ShieldLeakage:
     """Leakage at each position and the largest of them, per detector."""

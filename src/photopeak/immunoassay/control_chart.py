@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Dots, Event, Figure, Level, Mark
 from photopeak.immunoassay.control_limits import ADVISED, LimitsFrom, limits_of
@@ -44,6 +45,22 @@ class ControlChart(Result):
         return {"runs": [{"run": run, "rules": list(rules)} for run, rules in self.runs]}
 
 
+ENTRIES = (
+    Entry(
+        words=Words("runs", "各批"),
+        rows=(
+            asked("run", "run", "批次", "text"),
+            asked("date", "date", "日期", "time"),
+            asked("material", "control material", "质控品", "text"),
+            asked("lot", "lot", "批号", "text"),
+            asked("value", "result", "结果"),
+            asked("mean", "declared mean", "标称均值"),
+            asked("sd", "declared standard deviation", "标称标准差", above=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Internal control chart",
     zh="室内质控图",
@@ -51,6 +68,7 @@ class ControlChart(Result):
     kinds=("table",),
     quantities=OF_A_CONTROL,
     accepts=accepts_control,
+    entries=ENTRIES,
 )
 def control_chart(
     evidence: Evidence,

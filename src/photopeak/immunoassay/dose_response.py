@@ -20,6 +20,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Figure
 from photopeak.immunoassay.assay_table import Assay, accepts_assay, read_assay
@@ -77,6 +78,27 @@ class DoseResponse(Result):
         return assay_figures(self.curve, self.standards, self.doses, self.replicates)
 
 
+ROLES_ASKED = (
+    ("T", Words("total", "总计数")),
+    ("NSB", Words("non-specific binding", "非特异结合")),
+    ("B0", Words("zero standard", "零标准")),
+    ("S", Words("standard", "标准品")),
+    ("U", Words("unknown", "待测")),
+    ("C", Words("control", "质控品")),
+)
+ENTRIES = (
+    Entry(
+        words=Words("tubes", "各管"),
+        rows=(
+            asked("role", "kind of tube", "管类型", "text", choices=ROLES_ASKED),
+            asked("label", "label", "标签", "text"),
+            asked("dose", "dose", "浓度", least=0),
+            asked("response", "response (counts)", "响应（计数）", least=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Dose-response curve",
     zh="剂量-响应曲线",
@@ -84,6 +106,7 @@ class DoseResponse(Result):
     kinds=("table",),
     quantities=OF_AN_ASSAY,
     accepts=accepts_assay,
+    entries=ENTRIES,
 )
 def dose_response(
     evidence: Evidence,

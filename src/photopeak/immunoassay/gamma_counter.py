@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Level, Line, Points
 from photopeak.immunoassay.consensus import FEWEST_FOR_CONSENSUS, consensus, score_kind
@@ -91,6 +92,19 @@ def accepts_counts_or_spectra(evidence: Evidence) -> Words | None:
     return accepts_counter(evidence)
 
 
+ENTRIES = (
+    Entry(
+        words=Words("wells", "各井"),
+        rows=(
+            asked("well", "well", "井号", "text"),
+            asked("source_counts", "counts of the source", "源计数", least=0),
+            asked("background_counts", "background counts", "本底计数", least=0),
+            asked("seconds", "counting time, s", "计数时间，s", above=0),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Gamma counter",
     zh="γ 计数器质控",
@@ -113,6 +127,7 @@ def accepts_counts_or_spectra(evidence: Evidence) -> Words | None:
         RESOLUTION,
     ),
     accepts=accepts_counts_or_spectra,
+    entries=ENTRIES,
 )
 def gamma_counter(
     evidence: Evidence,

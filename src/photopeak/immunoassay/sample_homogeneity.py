@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.immunoassay.allowable_error import Limits
@@ -77,6 +78,18 @@ def accepts_items(evidence: Evidence) -> Words | None:
     return None
 
 
+ENTRIES = (
+    Entry(
+        words=Words("items", "各单元"),
+        rows=(
+            asked("item", "item", "单元", "text"),
+            asked("replicate", "replicate", "重复", "text"),
+            asked("value", "result", "结果"),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Sample homogeneity",
     zh="样品均匀性",
@@ -84,6 +97,7 @@ def accepts_items(evidence: Evidence) -> Words | None:
     kinds=("table",),
     quantities=(S_BETWEEN, S_WITHIN),
     accepts=accepts_items,
+    entries=ENTRIES,
 )
 def sample_homogeneity(
     evidence: Evidence,

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
+from photopeak.entry import Entry, asked
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Points
 from photopeak.immunoassay.allowable_error import Limits
@@ -47,6 +48,19 @@ def accepts_periods(evidence: Evidence) -> Words | None:
     return accepts_columns(evidence, NEEDED)
 
 
+ENTRIES = (
+    Entry(
+        words=Words("items", "各单元"),
+        rows=(
+            asked("period", "period", "时间点", "text"),
+            asked("item", "item", "单元", "text"),
+            asked("replicate", "replicate", "重复", "text"),
+            asked("value", "result", "结果"),
+        ),
+    ),
+)
+
+
 @procedure(
     en="Sample stability",
     zh="样品稳定性",
@@ -54,6 +68,7 @@ def accepts_periods(evidence: Evidence) -> Words | None:
     kinds=("table",),
     quantities=(DIFFERENCE, PERIOD_MEAN),
     accepts=accepts_periods,
+    entries=ENTRIES,
 )
 def sample_stability(
     evidence: Evidence,

@@ -19,6 +19,7 @@ from photopeak_centre.checks.rows import other_analyses, quantities, result_rows
 from photopeak_centre.checks.side_by_side import last_test, side_by_side
 from photopeak_centre.checks.viewing import viewer_of, viewer_words
 from photopeak_centre.devices.models import KINDS, Device
+from photopeak_centre.evidence.entering import entered_table
 from photopeak_centre.evidence.store import read
 from photopeak_centre.headers import DRAWING_POLICY
 from photopeak_centre.keyset import page_of
@@ -66,6 +67,7 @@ def result(request: HttpRequest, shown: Result) -> HttpResponse:
             "stage": stage_name(shown.stage, language()),
             "rows": rows,
             "cited": cited,
+            "entered": entered_table(shown.study),
             "unjudged": unjudged(shown)[:60],
             "drawings": shown.drawings.order_by("number"),
             "viewer": viewer_of(shown, earlier),

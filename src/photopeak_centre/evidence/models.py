@@ -61,6 +61,10 @@ class Study(models.Model):
     first_received = models.DateTimeField(auto_now_add=True)
     facts = models.JSONField(default=dict, blank=True)
     stage = models.CharField(max_length=16, default="status")
+    procedure = models.CharField(
+        max_length=80, blank=True, default="", db_default=""
+    )  # entered for this one; empty: whatever fits
+    options = models.JSONField(default=dict, blank=True, db_default={})
     evidence_deleted = models.DateTimeField(null=True, blank=True)  # its files were kept as long as the hospital keeps them
     objects = Owned()
 

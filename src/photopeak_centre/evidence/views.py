@@ -20,6 +20,7 @@ from photopeak_centre.checks.models import Result
 from photopeak_centre.checks.stages import stages
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence import intake
+from photopeak_centre.evidence.entering import entered_table
 from photopeak_centre.evidence.frames import NoFrames, about_frames, frame_values
 from photopeak_centre.evidence.models import HandIn, Held, Item, Sender, Study
 from photopeak_centre.evidence.store import read
@@ -222,6 +223,7 @@ def study(request: HttpRequest, shown: Study) -> HttpResponse:
             "items": shown.items.order_by("id")[:500],
             "results": results,
             "job": shown.jobs.order_by("-id").first(),
+            "entered": entered_table(shown),
         },
     )
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from photopeak.check import Checked, Examined, check
 from photopeak.criterion import Criterion
 from photopeak.facts import Facts
 from photopeak.figure import Circle, Figure, Outline, Picture
+from photopeak.procedure import roll
 from photopeak.verdict import Verdict
 from photopeak.words import Words
 
@@ -37,6 +38,8 @@ class Work:
     facts: Mapping[str, Any]
     criteria: tuple[Criterion, ...]
     stage: str
+    procedure: str = ""  #: the only one to run; empty: whatever fits
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ def analyse(work: Work, progress: Callable[[int, int], None] = lambda done, of: 
             stage=work.stage,
             facts=Facts(everywhere=work.facts),
             criteria=work.criteria,
+            only=roll().get(work.procedure) if work.procedure else None,
+            options=work.options,
             progress=lambda step, done, of: progress(done, of),
         )
         return _plain(checked, names)

@@ -77,4 +77,6 @@ def task_of(job: Job) -> Work:
             facts.setdefault("ufov_mm", [device.ufov_rows_mm, device.ufov_columns_mm])
         criteria = [limit.criterion() for limit in device.limits.all()]
     files = tuple((place_of(item.blob_id), item.name) for item in study.items.order_by("id"))
-    return Work(files=files, facts=facts, criteria=tuple(criteria), stage=study.stage)
+    return Work(
+        files=files, facts=facts, criteria=tuple(criteria), stage=study.stage, procedure=study.procedure, options=study.options
+    )
