@@ -80,6 +80,7 @@ SECTIONS = {
     "device_new": "devices",
     "device_edit": "devices",
     "device_criteria": "devices",
+    "devices_import": "devices",
     "hospital": "hospitals",
     "hospital_new": "hospitals",
     "hospital_edit": "hospitals",

@@ -34,6 +34,7 @@ urlpatterns = [
     path("devices/", devices.devices, name="devices"),
     path("devices/export.xlsx", workbook.devices_export, name="devices_export"),
     path("devices/import/", workbook.devices_import, name="devices_import"),
+    path("devices/empty.xlsx", workbook.devices_template, name="devices_template"),
     path("devices/new/", devices.device_new, name="device_new"),
     path("devices/<int:id>/", devices.device, name="device"),
     path("devices/<int:id>/edit/", devices.device_edit, name="device_edit"),
