@@ -49,8 +49,11 @@ def axes_mm(volume: Volume) -> tuple[Floats, Floats, Floats]:
     return z, y, x
 
 
-def find_cylinder(volume: Volume) -> Cylinder | Words:
-    """The cylinder that fills the volume's bright part, or the reason why there is none."""
+def find_cylinder(volume: Volume, *, roundness: float = ROUNDNESS, fewest: int = FEWEST_SLICES) -> Cylinder | Words:
+    """The cylinder that fills the volume's bright part, or the reason why there is none.
+
+    `roundness` and `fewest` slices may be lowered for a first look at a coarse copy.
+    """
     values = volume.values
     if not np.isfinite(values).all() or values.max() <= 0 or min(values.shape) < 3:
         return Words("the volume is empty or has values that are not numbers", "图像为空或含有非数值像素")
@@ -65,7 +68,7 @@ def find_cylinder(volume: Volume) -> Cylinder | Words:
         return Words("no bright area in any slice", "各层均无高计数区")
     level = _level(smooth)
     z_mm, y_mm, x_mm = axes_mm(volume)
-    slices = [_disc(plane, 0.5 * level, x_mm, y_mm, spacing) for plane in smooth]
+    slices = [_disc(plane, 0.5 * level, x_mm, y_mm, spacing, roundness) for plane in smooth]
     areas = np.array([0.0 if one is None else one[0] for one in slices])
     if not (areas > 0).any():
         return Words("no round bright area in any slice", "各层均无圆形高计数区")
@@ -73,7 +76,7 @@ def find_cylinder(volume: Volume) -> Cylinder | Words:
     area = float(np.median(areas[areas > 0.7 * areas.max()]))
     good = np.flatnonzero(np.abs(areas / area - 1) < SAME_AREA)
     radius_mm = math.sqrt(area / math.pi)
-    if len(good) < FEWEST_SLICES or not RADII_MM[0] <= radius_mm <= RADII_MM[1]:
+    if len(good) < fewest or not RADII_MM[0] <= radius_mm <= RADII_MM[1]:
         return Words(
             f"{len(good)} slices with a round bright area of radius {radius_mm:.0f} mm: not a cylindrical phantom",
             f"有 {len(good)} 层存在半径 {radius_mm:.0f} mm 的圆形高计数区，不是圆柱模体",
@@ -106,7 +109,12 @@ def _level(smooth: npt.NDArray[np.float32]) -> float:
 
 
 def _disc(
-    plane: npt.NDArray[np.float32], threshold: float, x_mm: Floats, y_mm: Floats, spacing: tuple[float, float, float]
+    plane: npt.NDArray[np.float32],
+    threshold: float,
+    x_mm: Floats,
+    y_mm: Floats,
+    spacing: tuple[float, float, float],
+    roundness: float,
 ) -> tuple[float, float, float] | None:
     """Area and centre of the largest filled area of a slice, if it is round."""
     marked, number = label(plane > threshold)
@@ -118,7 +126,7 @@ def _disc(
     area = pixels * spacing[1] * spacing[2]
     x, y = float(mask.sum(axis=0) @ x_mm) / pixels, float(mask.sum(axis=1) @ y_mm) / pixels
     circle = np.hypot(x_mm[None, :] - x, y_mm[:, None] - y) <= math.sqrt(area / math.pi)
-    return (area, x, y) if (circle & mask).sum() / (circle | mask).sum() > ROUNDNESS else None
+    return (area, x, y) if (circle & mask).sum() / (circle | mask).sum() > roundness else None
 
 
 def inside_radius(volume: Volume, cylinder: Cylinder, index: int, share: float = MEASURED_RADIUS) -> npt.NDArray[np.bool_]:

@@ -14,8 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, optimize
-from scipy.special import ive
+from scipy import ndimage
 
 from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
@@ -260,6 +259,8 @@ def fit_hot(volume: Volume, lid: Lid) -> tuple[tuple[Hot, ...], float]:
 
 def _fitted(volume: Volume, plane: Floats, spots: tuple[Spot, ...]) -> tuple[tuple[Hot, ...], float]:
     """Place and height of the three largest, with one blur for all."""
+    from scipy import optimize
+
     _, y_mm, x_mm = axes_mm(volume)
     windows = []
     for spot in spots:
@@ -304,6 +305,8 @@ def _smallest(
 ) -> tuple[Hot, ...]:
     """The 8 mm cylinder: the place on the ring, clear of the others, where a blurred disc of that size fits with the most height;
     none where that does not stand out of the noise."""
+    from scipy import optimize
+
     _, y_mm, x_mm = axes_mm(volume)
     height = float(np.mean([one.height for one in fitted[:2]]))
     on_ring = [s for s in spots if abs(math.hypot(s.row_mm - axis_mm[0], s.column_mm - axis_mm[1]) - ring_mm) < OFF_RING_MM]
@@ -335,6 +338,8 @@ def blurred_disc(away_mm: Floats, radius_mm: float, sigma_mm: float) -> Floats:
 
 @lru_cache(maxsize=512)
 def _table(radius_mm: float, sigma_mm: float) -> tuple[Floats, Floats]:
+    from scipy.special import ive
+
     at = np.arange(0.0, radius_mm + 6 * sigma_mm + TABLE_MM, TABLE_MM)
     nodes, weight = np.polynomial.legendre.leggauss(32)
     rings = (nodes + 1) / 2 * radius_mm

@@ -10,13 +10,14 @@ from scipy import ndimage
 
 from photopeak.pet.iec_body_fit import RingFit, fit_ring, weighted_noise_power
 from photopeak.pet.iec_body_pose import SPHERES_MM, Floats, blurred_sphere, sphere_data
-from photopeak.pet.iec_body_search import find_body, find_ring
+from photopeak.pet.iec_body_search import COARSE_MM, coarse_copy, commonest_level, find_body, find_ring
 from photopeak.procedure import Refused
 
 REACH_MM = 20.0  #: background regions lie up to this far from the plane of the spheres
 BETWEEN_MM = 85.0  #: from the ring's centre: between the spheres and the wall, in every direction
 BODY_AREA_MM2 = 54061.0  #: inside of the body's cross-section: arch of 147 mm, corners of 77 mm, 140 mm flat
 BODY_ELONGATION = 1.29  #: ratio of the second-moment axes of that outline
+LONGEST_MM = 350.0  #: of a field in which a body as wide as half the phantom may lie
 _AREA_TOLERANCE, _ELONGATION_TOLERANCE = 0.18, 0.13
 _LEAST_EXCESS, _LEAST_EXPLAINED, _LEAST_SEEN, _FAINT = 0.5, 0.15, 4, 0.25
 
@@ -34,6 +35,7 @@ class Located:
 
 def locate(values: npt.NDArray[np.float32], spacing_mm: Spacing) -> Located:
     """Find the phantom. Refused: nothing there, another object, or a phantom that the field of view cuts off."""
+    _refuse_long_bodies(values, spacing_mm)
     body = find_body(values, spacing_mm)
     coarse = None if body is None else find_ring(body)
     if body is None or coarse is None:
@@ -55,6 +57,24 @@ def locate(values: npt.NDArray[np.float32], spacing_mm: Spacing) -> Located:
     _inside_axially(values.shape[0], spacing_mm[0], fit)
     depth = _depth(values, spacing_mm, fit)
     return Located(fit=fit, depth_mm=depth, explained=explained)
+
+
+def _refuse_long_bodies(values: npt.NDArray[np.float32], spacing_mm: Spacing) -> None:
+    """From blocks of about 8 mm: where much more of the length than the phantom's is as wide as half of it, lies a patient.
+
+    The line source of the scatter phantom behind it is long, but thin."""
+    coarse, steps, _ = coarse_copy(values, spacing_mm, 2 * COARSE_MM)
+    smooth = ndimage.gaussian_filter(coarse, [4.0 / step for step in steps], mode="nearest")
+    level = commonest_level(smooth)
+    if level is None:
+        return
+    wide = (smooth > level / 2).sum(axis=(1, 2)) * steps[1] * steps[2] > BODY_AREA_MM2 / 2
+    length_mm = float(wide.sum()) * steps[0]
+    if length_mm > LONGEST_MM:
+        raise _another_object(
+            f"{length_mm:.0f} mm of the field hold a body as wide as it, which is 180 mm long",
+            f"轴向有 {length_mm:.0f} mm 存在与之同宽的躯体，而该模体长 180 mm",
+        )
 
 
 def _fine_fit(values: npt.NDArray[np.float32], spacing_mm: Spacing, coarse: RingFit, level: float) -> RingFit:

@@ -44,10 +44,12 @@ class Body:
     inside: npt.NDArray[np.bool_]
 
 
-def coarse_copy(values: Volume32, spacing_mm: Spacing) -> tuple[Floats, Spacing, tuple[float, float, float]]:
-    """Block means near COARSE_MM, their spacing and the position of the first block's centre; one slab at a time."""
+def coarse_copy(
+    values: Volume32, spacing_mm: Spacing, coarse_mm: float = COARSE_MM
+) -> tuple[Floats, Spacing, tuple[float, float, float]]:
+    """Block means near `coarse_mm`, their spacing and the position of the first block's centre; one slab at a time."""
     factors = [
-        max(1, round(COARSE_MM / step)) if n >= round(COARSE_MM / step) else 1 for step, n in zip(spacing_mm, values.shape)
+        max(1, round(coarse_mm / step)) if n >= round(coarse_mm / step) else 1 for step, n in zip(spacing_mm, values.shape)
     ]
     fz, fy, fx = factors
     nz, ny, nx = (n // f for n, f in zip(values.shape, factors))
@@ -64,7 +66,7 @@ def find_body(values: Volume32, spacing_mm: Spacing) -> Body | None:
     """The largest connected region above half the level that holds the most activity; None where nothing stands out."""
     coarse, steps, origin = coarse_copy(values, spacing_mm)
     smooth = ndimage.gaussian_filter(coarse, [3.0 / step for step in steps], mode="nearest")
-    level = _commonest_level(smooth)
+    level = commonest_level(smooth)
     if level is None:
         return None
     labels, count = ndimage.label(smooth > level / 2)
@@ -75,7 +77,7 @@ def find_body(values: Volume32, spacing_mm: Spacing) -> Body | None:
     return Body(values=coarse, smooth=smooth, spacing_mm=steps, origin_mm=origin, level=level, inside=inside)
 
 
-def _commonest_level(smooth: Floats) -> float | None:
+def commonest_level(smooth: Floats) -> float | None:
     """The activity level that holds most of the activity: the background fills the body, spheres and scatter hold little."""
     positive = smooth[smooth > 0]
     if positive.size == 0:
