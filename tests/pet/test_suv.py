@@ -6,6 +6,7 @@ import math
 import tarfile
 
 import numpy as np
+import pydicom
 import pytest
 
 from photopeak.dicom.gather import gather
@@ -248,6 +249,13 @@ def test_body_measures_have_their_published_values():
         ("BQML", {"image_type": ("DERIVED", "SECONDARY")}, "derived_image"),
         ("BQML", {"series_type": ("WHOLE BODY", "REPROJECTION")}, "derived_image"),
         ("BQML", {"counts_source": "TRANSMISSION"}, "transmission"),
+        ("BQML", {"rescale_missing": True}, "no_rescale_slope"),
+        ("BQML", {"disagreeing": ("PatientWeight",)}, "slices_disagree"),
+        ("GML", {"suv_type": "LBM", "disagreeing": ("PatientWeight",)}, "slices_disagree"),
+        # a time without a date that would lie 23 h before the scan of F-18: it is after the scan, and wrong
+        ("BQML", {"injection_datetime": None, "injection_time": "11:40:00"}, "injection_time_impossible"),
+        ("BQML", {"total_dose_bq": -370e6}, "no_injected_activity"),
+        ("BQML", {"decay_correction": "LATER"}, "decay_correction_unknown"),
     ],
 )
 def test_what_cannot_be_converted_is_refused_with_its_reason(units, changed, code):
@@ -274,6 +282,160 @@ def test_a_series_written_to_disk_has_the_suv_it_was_built_with(tmp_path):
     assert found["suv_factor"] == pytest.approx(factor, rel=1e-6)
     assert found["median"] == found["min"] == pytest.approx(5000 * factor, rel=1e-4)
     assert found["max"] == pytest.approx(20000 * factor, rel=1e-4)
+
+
+def object_of(tmp_path, **changed):
+    """SUV 1 everywhere in six slices of a PET series on disk, from its reader's evidence on."""
+    flat = np.full((6, 12, 12), 350e6 * 2 ** (-3600 / HALF_LIFE) / 70_000)
+    files = write_volume(tmp_path / "series", flat, spacing_mm=(4.0, 4.0, 4.0), header=changed)
+    return files, lambda: suv(gather([tmp_path / "series"]).evidence[0])
+
+
+def median_of(result):
+    return next(m.value for m in result.measurements if m.where.get("statistic") == "median")
+
+
+def test_spect_stored_as_a_pet_object_is_read_from_disk_and_told(tmp_path):
+    """Tc-99m in the class of a PET image, as some SPECT cameras export it: no positron fraction, no frame reference."""
+    other = {"half_life_s": 21624.0, "radiopharmaceutical": "Tc-99m MDP", "FrameReferenceTime": None, "DecayFactor": None}
+    files, measure = object_of(tmp_path, **other)
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        item = dataset.RadiopharmaceuticalInformationSequence[0]
+        del item.RadionuclidePositronFraction, item.RadiopharmaceuticalCodeSequence
+        (code,) = item.RadionuclideCodeSequence
+        code.CodeValue, code.CodeMeaning = "C-163A8", "^99m^Technetium"
+        dataset.save_as(path)
+    result = measure()
+    expected = 2 ** (-3600 / HALF_LIFE) / 2 ** (-3600 / 21624.0)
+    assert median_of(result) == pytest.approx(expected, rel=1e-4)
+    assert [one.code for one in result.remarks] == ["spect_stored_as_pet"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "code"),
+    [
+        ("PatientWeight", 95, "slices_disagree"),
+        ("RescaleSlope", None, "no_rescale_slope"),
+        ("dose", 100e6, "slices_disagree"),
+    ],
+)
+def test_one_slice_that_says_otherwise_spoils_the_series(tmp_path, keyword, value, code):
+    files, measure = object_of(tmp_path)
+    for path in files if value is None else files[:1]:
+        dataset = pydicom.dcmread(path)
+        if keyword == "dose":
+            dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = value
+        elif value is None:
+            del dataset.RescaleSlope, dataset.RescaleIntercept
+        else:
+            setattr(dataset, keyword, value)
+        dataset.save_as(path)
+    with pytest.raises(Refused) as refused:
+        measure()
+    assert refused.value.code == code
+
+
+def test_a_series_without_its_radiopharmaceutical_is_refused(tmp_path):
+    _, measure = object_of(tmp_path, RadiopharmaceuticalInformationSequence=None)
+    with pytest.raises(Refused) as refused:
+        measure()
+    assert refused.value.code in ("no_half_life", "no_injected_activity")
+
+
+def test_an_activity_of_less_than_a_megabecquerel_is_told():
+    assert codes(converted(total_dose_bq=370e3)) == ["dose_very_low"]
+
+
+def enhanced_object(path, values, units="Bq/ml", **elements):
+    """An Enhanced PET object of the flat series: one frame a slice, each with its moment, its slope and `units` (UCUM)."""
+    dataset = pydicom.dcmread(write_volume(path.parent / "source", values, spacing_mm=(4.0, 4.0, 4.0))[0])
+    stored, groups = [], []
+    for index, plane in enumerate(values):
+        slope = (1 + index) * float(values.max()) / 60000
+        stored.append(np.rint(plane / slope).astype(np.uint16))
+        group, position, content, mapping, unit = (pydicom.Dataset() for _ in range(5))
+        position.ImagePositionPatient = [0.0, 0.0, 4.0 * index]
+        content.FrameAcquisitionDateTime = f"2026010509{index:02d}00"
+        content.FrameReferenceDateTime = f"2026010509{index:02d}30"
+        content.FrameAcquisitionDuration = 60000.0
+        unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = units, "UCUM", units
+        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = slope, 0.0
+        mapping.MeasurementUnitsCodeSequence = [unit]
+        group.PlanePositionSequence, group.FrameContentSequence = [position], [content]
+        group.RealWorldValueMappingSequence = [mapping]
+        groups.append(group)
+    shared, orientation, measures = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    measures.PixelSpacing = [4.0, 4.0]
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    for name in ["Units", "RescaleSlope", "RescaleIntercept", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "CorrectedImage", "DecayCorrection", "DecayFactor", "FrameReferenceTime", "ActualFrameDuration", "AcquisitionTime", "AcquisitionDate"]:  # fmt: skip
+        delattr(dataset, name)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.130"
+    dataset.NumberOfFrames = len(values)
+    dataset.PatientSex, dataset.AttenuationCorrected, dataset.DecayCorrected = "M", "YES", "YES"
+    dataset.DecayCorrectionDateTime = "20260105090000"
+    for name, value in elements.items():
+        if value is None:
+            delattr(dataset, name)
+        else:
+            setattr(dataset, name, value)
+    dataset.PerFrameFunctionalGroupsSequence, dataset.SharedFunctionalGroupsSequence = groups, [shared]
+    dataset.PixelData = np.array(stored).tobytes()
+    dataset.save_as(path)
+    (evidence,) = gather([path]).evidence
+    return evidence
+
+
+ACTIVITY_LEFT = 350e6 * 2 ** (-3600 / HALF_LIFE) / 70_000
+FLAT = np.full((4, 10, 10), ACTIVITY_LEFT)
+
+
+def test_an_enhanced_object_corrected_to_a_stated_moment_has_its_suv(tmp_path):
+    result = suv(enhanced_object(tmp_path / "e.dcm", FLAT))
+    assert median_of(result) == pytest.approx(1.0, rel=1e-4)
+    later = suv(enhanced_object(tmp_path / "f.dcm", FLAT, DecayCorrectionDateTime="20260105093000"))
+    assert median_of(later) == pytest.approx(2 ** (1800 / HALF_LIFE), rel=1e-4)
+
+
+def test_an_enhanced_object_that_is_not_decay_corrected_is_corrected_frame_by_frame(tmp_path):
+    decayed = FLAT * 2 ** (-(60.0 * np.arange(4) + 30.0) / HALF_LIFE)[:, None, None]
+    result = suv(enhanced_object(tmp_path / "e.dcm", decayed, DecayCorrected="NO", DecayCorrectionDateTime=None))
+    found = {m.where.get("statistic"): m.value for m in result.measurements}
+    assert found["min"] == pytest.approx(1.0, rel=2e-4)
+    assert found["max"] == pytest.approx(1.0, rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("units", "kind"),
+    [
+        ("g/ml{SUVbw}", None),
+        ("g/ml{SUVlbm(James128)}", "LBMJAMES128"),
+        ("g/ml{SUVlbm(Janma)}", "LBMJANMA"),
+        ("g/ml{SUVibw}", "IBW"),
+    ],
+)
+def test_an_enhanced_object_in_suv_by_any_measure_becomes_suv_by_weight(tmp_path, units, kind):
+    expected = 1.0 if kind is None else 70 / body_mass_kg(kind, 70, 175, "M")
+    assert median_of(suv(enhanced_object(tmp_path / "e.dcm", np.ones((4, 10, 10)), units))) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("units", "changed", "code"),
+    [
+        ("{propcounts}", {}, "units_not_quantitative"),
+        ("{counts}/s", {}, "units_not_quantitative"),
+        ("{counts}", {}, "counts_without_factor"),
+        ("Bq/ml", {"AttenuationCorrected": "NO"}, "not_attenuation_corrected"),
+        ("Bq/ml", {"DecayCorrected": None}, "decay_correction_unknown"),
+        ("Bq/ml", {"PatientWeight": None}, "no_weight"),
+    ],
+)
+def test_an_enhanced_object_that_allows_no_suv_is_refused(tmp_path, units, changed, code):
+    evidence = enhanced_object(tmp_path / "e.dcm", FLAT, units, **changed)
+    with pytest.raises(Refused) as refused:
+        suv(evidence)
+    assert refused.value.code == code
 
 
 def test_an_empty_image_is_refused(evidence_of):

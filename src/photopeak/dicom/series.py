@@ -13,6 +13,7 @@ from photopeak.dicom.geometry import AXIAL, Stack, coincide, normal_of, stack
 from photopeak.dicom.header import (
     LISTS,
     PER_SLICE,
+    first_item,
     integer,
     moment_text,
     named_values,
@@ -268,6 +269,17 @@ def _rescaled(ordered: Sequence[Slice], modality: str, remarks: list[Noticed]) -
     return values
 
 
+def _disagreeing(ordered: Sequence[Slice]) -> tuple[str, ...]:
+    """Which of the entries that hold for a whole PET series are not the same in all its slices."""
+    seen: dict[str, set[str]] = {"PatientWeight": set(), "RadionuclideTotalDose": set(), "RadionuclideHalfLife": set()}
+    for header in {id(one.header): one.header for one in ordered}.values():
+        seen["PatientWeight"].add(text(header, "PatientWeight"))
+        item = first_item(header, "RadiopharmaceuticalInformationSequence")
+        for keyword in ("RadionuclideTotalDose", "RadionuclideHalfLife"):
+            seen[keyword].add("" if item is None else text(item, keyword))
+    return tuple(keyword for keyword, written in seen.items() if len(written) > 1)
+
+
 def _header(ordered: Sequence[Slice], part: Part) -> dict[str, Any]:
     first = ordered[0]
     header = named_values(first.header) | dict(first.extra)
@@ -279,6 +291,11 @@ def _header(ordered: Sequence[Slice], part: Part) -> dict[str, Any]:
     header["rescale_intercepts"] = tuple(intercept for _, intercept in scales)
     if first.units is not None:
         header["units"] = first.units
+    if header.get("modality") == "PT":
+        if any(one.rescale is None for one in ordered):
+            header["rescale_missing"] = True
+        if disagreeing := _disagreeing(ordered):
+            header["disagreeing"] = disagreeing
     if part.positions > 1:
         header |= {"time_position": part.position, "time_positions": part.positions}
     header.setdefault("image_type", texts(first.header, LISTS["image_type"]))

@@ -25,6 +25,7 @@ from photopeak.suv.scan_times import (
     scan_times,
 )
 from photopeak.suv.suv_dose import dose_of, half_life_of, positive, weight_of
+from photopeak.words import Words
 
 SPREAD_NOTED = 0.01  # relative effect on SUV
 HALF_LIVES_NOTED, HALF_LIVES_POSSIBLE = 5.0, 20.0
@@ -57,6 +58,8 @@ def suv_conversion(
     """How the voxel values of a series become SUV. Refused: units, corrections or entries that do not allow it."""
     _refuse_images_that_hold_no_activity(header)
     _refuse_uncorrected(header)
+    if header.get("rescale_missing"):
+        raise _no_rescale()
     if units in NORMALISED:
         return _from_normalised(header, units, facts)
     if units == "CNTS":
@@ -91,6 +94,7 @@ def _from_normalised(header: Mapping[str, Any], units: str, facts: Mapping[str, 
         )
     if kind == "BW":
         return Conversion(factors=(1.0,), path="gml", per_becquerel=False)
+    _refuse_disagreeing(header, facts)
     weight_kg, notes = weight_of(header, facts)
     height_cm = _height_cm(header, facts, kind)
     if units == "CM2ML":
@@ -131,6 +135,7 @@ def _from_activity(
     counts_to_bq: tuple[float, ...],
 ) -> Conversion:
     correction = _decay_correction(header)
+    _refuse_disagreeing(header, facts)
     half_life_s, life_notes = half_life_of(header, facts)
     decay = math.log(2) / half_life_s
     dose = dose_of(header, facts, decay)
@@ -222,7 +227,9 @@ def _injected(
         )
     given, source = found
     elapsed = (before - given).total_seconds()
-    if elapsed < 0 or elapsed > HALF_LIVES_POSSIBLE * half_life_s:
+    rolled = source == "time" and given.date() < before.date()  # a time after the scan was taken as of the day before
+    possible = HALF_LIVES_NOTED if rolled else HALF_LIVES_POSSIBLE
+    if elapsed < 0 or elapsed > possible * half_life_s:
         raise Refused(
             "injection_time_impossible",
             en=f"The tracer was given at {given:%Y-%m-%d %H:%M}, the image is referred to {before:%Y-%m-%d %H:%M}: one of the two "
@@ -311,6 +318,35 @@ def _refuse_images_that_hold_no_activity(header: Mapping[str, Any]) -> None:
             en="These are transmission images; they hold no activity. Give the emission series.",
             zh="这是透射图像，不含活度。请提供发射图像序列。",
         )
+
+
+#: entries of the header that must be the same in all slices, and the fact that stands above each
+WHOLE_SERIES = {
+    "PatientWeight": ("weight_kg", Words("weight", "体重")),
+    "RadionuclideTotalDose": ("activity_mbq", Words("administered activity", "注射活度")),
+    "RadionuclideHalfLife": ("nuclide", Words("half-life", "半衰期")),
+}
+
+
+def _refuse_disagreeing(header: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    wrong = [
+        words for name, (fact, words) in WHOLE_SERIES.items() if name in header.get("disagreeing", ()) and fact not in facts
+    ]
+    if wrong:
+        raise Refused(
+            "slices_disagree",
+            en=f"The slices of this series do not agree on the {', '.join(one.en for one in wrong)}: which is right is not known. "
+            "Export the series again, or state the value in the facts.",
+            zh=f"该序列各层面的{'、'.join(one.zh for one in wrong)}不一致，无法判断何者正确。请重新导出该序列，或在补充信息中给出该值。",
+        )
+
+
+def _no_rescale() -> Refused:
+    return Refused(
+        "no_rescale_slope",
+        en="Slices have no Rescale Slope: their stored numbers are no activity. Export the series again from the scanner.",
+        zh="有层面缺少 Rescale Slope，其存储值不是活度。请从设备重新导出该序列。",
+    )
 
 
 def _refuse_uncorrected(header: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from photopeak.nuclide import SEEN_BY_PET, Nuclide, nuclide_coded, nuclide_named
 from photopeak.procedure import Refused, Remark, remark
 
 LEAST_BQ = 1e5  # a smaller "Bq" is an activity in MBq
+LIKELY_BQ = 1e6  # a smaller activity is remarked
 MOST_KG = 1000.0  # a larger "kg" is a weight in g
 HALF_LIFE_TOLERANCE = 0.01
 
@@ -49,8 +50,16 @@ def dose_of(header: Mapping[str, Any], facts: Mapping[str, Any], decay_constant:
             "facts: activity_mbq and assayed_at.",
             zh="文件头没有注射活度（Radionuclide Total Dose），无法计算 SUV。请在补充信息中给出 activity_mbq 和 assayed_at。",
         )
-    if written >= LEAST_BQ:
+    if written >= LIKELY_BQ:
         return Dose(activity_bq=written, given=None, remarks=())
+    if written >= LEAST_BQ:
+        faint = remark(
+            "dose_very_low",
+            en=f"The administered activity is written as {written / 1e6:.3g} MBq, which nobody is given; was it entered in kBq? It "
+            "was taken as written.",
+            zh=f"文件头注射活度为 {written / 1e6:.3g} MBq，低于任何实际用量，是否以 kBq 填写？已按原值计算。",
+        )
+        return Dose(activity_bq=written, given=None, remarks=(faint,))
     note = remark(
         "dose_in_mbq",
         en=f"The administered activity is written as {written:g} Bq, which only makes sense in MBq; it was taken as {written:g} "
