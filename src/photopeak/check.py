@@ -13,6 +13,7 @@ from typing import Any
 
 from photopeak.criterion import Criterion, choose, shipped_criteria
 from photopeak.dicom.gather import Unread, gather
+from photopeak.dicom.study_header import EMITTING, stated_by
 from photopeak.evidence import Evidence
 from photopeak.facts import Facts
 from photopeak.finding import Finding, raise_finding
@@ -80,7 +81,8 @@ def check(
     `options` go to every procedure whose signature knows them. `progress(step, done, all)`: steps "read" and "measure".
     """
     gathered = gather(paths, progress=progress and (lambda done, of: progress("read", done, of)))
-    evidence = with_truths(with_companions(with_backgrounds([(facts or Facts()).added_to(one) for one in gathered.evidence])))
+    known = [(facts or Facts()).added_to(one) for one in gathered.evidence]
+    evidence = with_truths(with_studies(with_companions(with_backgrounds(known))))
     tasks, idle = pair(evidence, [only] if only else _suitable(evidence), options or {}, forced=only is not None)
     unread = gathered.unread + idle
     del gathered, evidence
@@ -133,6 +135,17 @@ def with_companions(evidence: Sequence[Evidence]) -> list[Evidence]:
             facts |= _later_frames(one, evidence)
         completed.append(replace(one, facts={**one.facts, **facts}) if facts else one)
     return completed
+
+
+def with_studies(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The one report text handed in with the images of one study carries what their headers state of tracer, activity, times and body."""
+    emitting = [one for one in evidence if one.header.get("modality") in EMITTING and stated_by(one.header)]
+    if len({one.header.get("study_uid") for one in emitting}) != 1 or sum(one.kind == "text" for one in evidence) != 1:
+        return list(evidence)
+    stated: dict[str, Any] = {}
+    for one in sorted(emitting, key=lambda one: stated_by(one.header).get("scanned_at", "~"), reverse=True):
+        stated |= stated_by(one.header)
+    return [replace(one, facts={**stated, **one.facts}) if one.kind == "text" else one for one in evidence]
 
 
 def with_truths(evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -1,5 +1,6 @@
 """Many reports: resumable, flat in memory, fast; rates, letters, pages; a centre's own labels."""
 
+import datetime
 import io
 import json
 import time
@@ -13,13 +14,15 @@ from typer.testing import CliRunner
 from photopeak.cli import app
 from photopeak.phantom.report_files import report_text_files
 from photopeak.phantom.report_text import KINDS, STYLES, report_text
+from photopeak.present.official import official_pdf
+from photopeak.present.official_docx import official_docx
+from photopeak.present.report_letter import letter
 from photopeak.report_review.audit import audited, report_as_data
 from photopeak.report_review.batch import Entry, audit_many, entries, lines
 from photopeak.report_review.highlighted import page
-from photopeak.report_review.letter import docx, letter_lines
 from photopeak.report_review.rates import region, workbook
 from photopeak.report_review.validation import validate
-from photopeak.text import TextDocument
+from photopeak.text import TextDocument, read_text
 
 
 def made(count, first=0):
@@ -85,14 +88,26 @@ def test_rates_letters_and_the_workbook(run):
     assert uptake[7] == 51.7
     hospital, own = next(iter(sorted(found.hospitals.items())))
     for language in ("zh", "en"):
-        text = "\n".join(
-            one.text
-            for one in Document(
-                io.BytesIO(docx(letter_lines(hospital, own, found.names, language, confirmed=False)))
-            ).paragraphs
-        )
-        assert hospital in text
-        assert ("尚未经人工确认" if language == "zh" else "not yet confirmed by a person") in text
+        paper = letter(hospital, own, found.names, language, confirmed=False, day=datetime.date(2025, 7, 1))
+        text = "\n".join(one.text for one in Document(io.BytesIO(official_docx(paper))).paragraphs)
+        printed = read_text(official_pdf(paper), "letter.pdf").text
+        for words in (text, printed):
+            plain = "".join(words.split())
+            assert hospital.replace(" ", "") in plain
+            assert ("尚未经人工确认" if language == "zh" else "notyetconfirmedbyaperson") in plain
+
+
+def test_only_what_a_person_confirmed_caps_a_grade(run):
+    from photopeak.report_review.confirmed import graded
+
+    text, _ = report_text(seed=7, style="tertiary", kind="FDG", defect="LATERALITY_MISMATCH")
+    data = report_as_data(audited(TextDocument(text=text, format="txt")))
+    line = {"report": "a", "hospital": "", "score": 95.0, **data}
+    (before,) = graded([line], {})
+    (after,) = graded([line], {("a", "LATERALITY_MISMATCH"): True})
+    (denied,) = graded([line], {("a", "LATERALITY_MISMATCH"): False})
+    assert (before.grade.zh, after.grade.zh, denied.grade.zh) == ("优", "不合格", "优")
+    assert (before.capped_by, after.capped_by) == ((), ("LATERALITY_MISMATCH",))
 
 
 def test_an_absence_a_person_denies_counts_as_present(run):
@@ -120,7 +135,7 @@ def test_the_commands_end_to_end(tmp_path):
     done = runner.invoke(app, ["reports", "audit", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--pages"])
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "out" / "pages").glob("*.html"))) == 18
-    assert list((tmp_path / "out").glob("letter_*.docx"))
+    assert len(list((tmp_path / "out").glob("letter_*.docx"))) == len(list((tmp_path / "out").glob("letter_*.pdf"))) > 0
     sampled = runner.invoke(app, ["reports", "sample", str(tmp_path / "out" / "reports.jsonl"), "--size", "6", "--seed", "1"])
     assert len(json.loads(sampled.output)["chosen"]) == 6
     (tmp_path / "key").write_bytes(b"0123456789abcdef")
@@ -170,3 +185,39 @@ def test_a_damaged_file_does_not_end_a_run(tmp_path):
     done = audit_many(entries([tmp_path]), tmp_path / "out.jsonl")
     assert done.audited == 1
     assert [name for name, _ in done.unread] == ["a.docx"]
+
+
+def test_plan_agreement_and_funnel_from_the_command(tmp_path, run):
+    runner = CliRunner()
+    plan = runner.invoke(app, ["reports", "plan", "--size", "32", "--allowed", "2", "--out", str(tmp_path / "oc.svg")])
+    curve = {row["defective"]: row["accepted"] for row in json.loads(plan.stdout)["curve"]}
+    assert [round(curve[share], 3) for share in (0.01, 0.05, 0.10, 0.20)] == [0.996, 0.786, 0.367, 0.032]  # spec section 4
+    assert (tmp_path / "oc.svg").read_text("utf-8").startswith("<svg")
+    first, second, third = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.csv"
+    rows = [(f"r{n}", "activity") for n in range(100)]
+    for path, answer in (
+        (first, lambda n: "absent" if n >= 97 else "present"),
+        (second, lambda n: "absent" if 94 <= n < 97 else "present"),
+    ):
+        path.write_text("report,element,answer\n" + "".join(f"{r},{e},{answer(n)}\n" for n, (r, e) in enumerate(rows)), "utf-8")
+    third.write_text("report,element,answer\nr94,activity,present\n", "utf-8")
+    agreed = runner.invoke(
+        app, ["reports", "agree", str(first), str(second), "--third", str(third), "--out", str(tmp_path / "agreed")]
+    )
+    figures = json.loads(agreed.stdout)
+    assert round(figures["elements"]["activity"]["kappa"], 2) == -0.03  # spec section 4
+    assert round(figures["elements"]["activity"]["ac1"], 3) == 0.936
+    assert figures["open"] == 5
+    assert len((tmp_path / "agreed" / "final.csv").read_text("utf-8-sig").splitlines()) == 1 + 95
+    funnel = runner.invoke(app, ["reports", "funnel", str(run), "--element", "activity", "--out", str(tmp_path / "funnel.svg")])
+    assert funnel.exit_code == 0, funnel.output
+    assert 0.8 < json.loads(funnel.stdout)["target"] < 1
+
+
+def test_a_second_reader_without_a_key_is_refused(tmp_path):
+    (tmp_path / "b.txt").write_text("18F-FDG PET/CT\n所见：右肺结节。\n印象：右肺结节。", "utf-8")
+    done = CliRunner().invoke(
+        app,
+        ["reports", "audit", str(tmp_path / "b.txt"), "--out", str(tmp_path / "o"), "--second-reader", "http://127.0.0.1:9"],
+    )
+    assert done.exit_code == 2

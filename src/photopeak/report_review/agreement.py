@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from photopeak.table import Table
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -76,3 +78,20 @@ def adjudicated(first: Mapping[str, str], second: Mapping[str, str], third: Mapp
     """The answers that count: what both say, else what the third says; what is still open is left out."""
     both = {name: first[name] for name in first.keys() & second.keys() if first[name] == second[name]}
     return both | {name: third[name] for name in to_adjudicate(first, second) if name in third}
+
+
+COLUMNS = {"report": ("report", "报告"), "element": ("element", "要素"), "answer": ("answer", "status", "回答", "结论")}
+
+
+def read_answers(table: Table) -> dict[str, dict[str, str]]:
+    """{element: {report: answer}} of a table with the columns report, element and answer. Raises ValueError for a missing column."""
+    own = {key: next((one for one in table.columns if one.strip().lower() in names), "") for key, names in COLUMNS.items()}
+    missing = [key for key, column in own.items() if not column]
+    if missing:
+        raise ValueError(f"no column {', '.join(missing)} in {', '.join(table.columns)}")
+    found: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        report, element, answer = (row[own[key]].strip() for key in ("report", "element", "answer"))
+        if report and element and answer:
+            found.setdefault(element, {})[report] = answer
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from photopeak.dicom.study_header import STATED
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Points
 from photopeak.measurement import Measurement, Quantity
@@ -114,11 +115,7 @@ def audit(
 ) -> Audit:
     """Required elements and contradictions of one report, or of each row of a table."""
     setting = Setting(report_within_days=report_within_days or None)
-    facts = {
-        key: evidence.facts[key]
-        for key in ("activity_mbq", "weight_kg", "height_cm", "glucose_mmol_l")
-        if key in evidence.facts
-    }
+    facts = {key: evidence.facts[key] for key in (*STATED, "glucose_mmol_l") if key in evidence.facts}
     if isinstance(evidence.images, Table):
         columns = columns_of(evidence.images, read_mapping(mapping) if mapping else None)
         reports = tuple(audited(one, setting, facts, row=row) for row, one in documents(evidence.images, columns))

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from photopeak.dicom.study_header import StudyHeader
 from photopeak.report_review.audit import ReportAudit, audited, report_as_data
 from photopeak.report_review.contradictions import RULES_VERSION, Setting
 from photopeak.report_review.elements import packs_fingerprint
 from photopeak.report_review.mapping import columns_of, documents
+from photopeak.report_review.normal import normal
 from photopeak.report_review.score import completeness, score
 from photopeak.table import names_a_table, read_table
 from photopeak.text import TextDocument, TextError, names_a_text, read_text
@@ -122,7 +125,42 @@ def hospital_of(document: TextDocument, report: ReportAudit) -> str:
     if document.header.get("hospital"):
         return document.header["hospital"]
     own = next((one for one in report.elements if one.element == "hospital"), None)
-    return own.evidence[0].text.strip() if own and own.evidence else ""
+    said = max((quote.text.strip() for quote in own.evidence), key=len, default="") if own else ""
+    house = HOUSE.match(said)
+    return house.group() if house else said
+
+
+HOUSE = re.compile(
+    r".*?(?:医院|醫院|卫生院|保健院|医学中心|Hospital|Medical Cent(?:er|re))(?:[\u4e00-\u9fff]{0,4}(?:分院|院区))?"
+)  # without its department
+
+
+def latest(path: Path) -> Iterator[dict[str, Any]]:
+    """The last line of each report: one audited again with other weights or rules counts once."""
+    last = {one["report"]: number for number, one in enumerate(lines(path))}
+    yield from (one for number, one in enumerate(lines(path)) if last[one["report"]] == number)
+
+
+def with_studies(found: Iterable[Entry | tuple[str, str]], studies: Sequence[StudyHeader]) -> Iterator[Entry | tuple[str, str]]:
+    """Reports with what the headers of their studies state, found by accession number, else by patient number and date."""
+    for one in found:
+        study = _study_of(one.document, studies) if isinstance(one, Entry) else None
+        if isinstance(one, Entry) and study:
+            one = replace(one, document=replace(one.document, header={**study.stated, **one.document.header}))
+        yield one
+
+
+def _study_of(document: TextDocument, studies: Sequence[StudyHeader]) -> StudyHeader | None:
+    """The one study whose number stands in the report; None where none or more than one does."""
+    plain = normal(document.text + "\n" + "\n".join(document.header.values()))
+    codes = set(re.findall(r"[A-Za-z0-9_./-]{3,}", plain))
+    days = {
+        f"{int(y):04d}-{int(m):02d}-{int(d):02d}"
+        for y, m, d in re.findall(r"(20\d{2})\s*[-./年]\s*(\d{1,2})\s*[-./月]\s*(\d{1,2})", plain)
+    }
+    own = [one for one in studies if len(one.accession) >= 3 and one.accession in codes]
+    own = own or [one for one in studies if len(one.patient_id) >= 3 and one.patient_id in codes and one.date in days]
+    return own[0] if len(own) == 1 else None
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

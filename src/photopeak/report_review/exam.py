@@ -59,6 +59,41 @@ def nuclides_of(ligand: str) -> list[str]:
     return list(_book()["tracer"][ligand]["nuclides"])
 
 
+def ligand_in(words: str) -> str:
+    """The ligand that a header's radiopharmaceutical names ("FDG -- fluorodeoxyglucose"), "" where it is none of ours."""
+    plain = re.sub(r"fluorodeoxyglucose", "FDG", words.replace("^", ""), flags=re.I)
+    return next(
+        (
+            name
+            for name, row in _book()["tracer"].items()
+            if re.search(rf"(?<![A-Za-z])(?:{row['words']})(?![a-z])", plain, re.I | re.A)
+        ),
+        "",
+    )
+
+
+ELEMENTS = {
+    "fluorine": "F",
+    "gallium": "Ga",
+    "technetium": "Tc",
+    "iodine": "I",
+    "lutetium": "Lu",
+    "copper": "Cu",
+    "thallium": "Tl",
+}
+
+
+def nuclide_in(words: str) -> str:
+    """The nuclide that a header names ("^18^Fluorine", "F-18", "Technetium 99m"), as ours are written; "" where it is none of ours."""
+    plain = words.replace("^", "").lower()
+    for name, sign in ELEMENTS.items():
+        plain = plain.replace(name, sign.lower())
+    digits, letters = re.search(r"\d{2,3}m?", plain), re.search(r"[a-z]{1,2}(?![a-z])", re.sub(r"\d+m?", " ", plain))
+    return next(
+        (one for one in _book()["nuclide"] if digits and letters and one.lower() == digits.group() + letters.group()), ""
+    )
+
+
 def tracers_of(kind: str) -> re.Pattern[str] | None:
     """The tracers with which an examination of this kind is made."""
     return next(

@@ -6,7 +6,7 @@ confirmed caps the grade; nothing the machine alone found does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from photopeak.proportion import Rate, rate
 from photopeak.report_review.contradictions import Defect
@@ -39,8 +39,12 @@ def completeness(elements: Iterable[Element], *, national: bool = False) -> Rate
 
 def grade(points: float, confirmed: Iterable[Defect] = ()) -> Words:
     """The grade of a score; a confirmed critical contradiction makes it not acceptable, a major one at best acceptable."""
+    return grade_of(points, {one.severity for one in confirmed if not one.hint})
+
+
+def grade_of(points: float, severities: Collection[str]) -> Words:
+    """The grade of a score with confirmed contradictions of these severities."""
     place = next(number for number, least in enumerate(GRADE_FROM) if points >= least)
-    severities = {one.severity for one in confirmed if not one.hint}
     if "critical" in severities:
         return GRADES[3]
     return GRADES[max(place, 2)] if "major" in severities else GRADES[place]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from photopeak.report_review import context
 from photopeak.report_review.contradictions import Defect, Setting, check, defect
 from photopeak.report_review.elements import Element, Material
+from photopeak.report_review.exam import ligand_in, nuclide_in
 from photopeak.report_review.lesions import SIZE, SUV, Frame
 from photopeak.report_review.readers import INJECTED_AT, SCANNED_AT, clock_minutes, exam_date, report_date, rule_book
 from photopeak.report_review.sections import CONCLUDING, Span
@@ -330,6 +331,17 @@ def clock(material: Material, elements: Elements, setting: Setting) -> Iterator[
             material, "TIME_ARITHMETIC", injected[1], scanned[1], en="the scan begins before the injection", zh="采集早于注射"
         )
         return
+    for stated, span in _waits(material):
+        if abs(stated - passed) > max(5.0, 0.1 * passed):
+            yield defect(
+                material, "TIME_ARITHMETIC", span, injected[1], scanned[1],
+                en=f"the clock gives {passed} min", zh=f"按时刻推算为 {passed} min",
+            )  # fmt: skip
+            return
+
+
+def _waits(material: Material) -> Iterator[tuple[float, Span]]:
+    """Stated waits between injection and scan, in minutes."""
     for part in material.report.of("technique", "header", "clinical"):
         for found in MINUTES.finditer(material.report.plain, part.start, part.end):
             left, right = context.clause_around(material.report.plain, found.start(), found.end())
@@ -337,17 +349,8 @@ def clock(material: Material, elements: Elements, setting: Setting) -> Iterator[
                 continue
             value, unit = (found.group(1), found.group(2)) if found.group(1) else (found.group(3), found.group(4))
             stated = float(value) * (60 if unit.lower() in ("h", "小时") else 1)
-            if abs(stated - passed) > max(5.0, 0.1 * passed) and 10 <= stated <= 600:
-                yield defect(
-                    material,
-                    "TIME_ARITHMETIC",
-                    Span(start=found.start(), end=found.end()),
-                    injected[1],
-                    scanned[1],
-                    en=f"the clock gives {passed} min",
-                    zh=f"按时刻推算为 {passed} min",
-                )
-                return
+            if 10 <= stated <= 600:
+                yield stated, Span(start=found.start(), end=found.end())
 
 
 DATED = re.compile(r"(?<![\d.-])(20\d{2}|19\d{2})\s*[-./年]\s*(1[0-2]|0?[1-9])\s*[-./月]\s*(3[01]|[12]\d|0?[1-9])(?!\d)\s*日?")
@@ -449,12 +452,55 @@ def study_header(material: Material, elements: Elements, setting: Setting) -> It
         ]
         values = [_mbq(one.group(1), one.group(2)) if name == "activity_mbq" else float(one.group(1)) for one in found]
         if values and all(abs(value - wanted) > AGREES[name] * wanted for value in values):
-            span = Span(start=found[0].start(), end=found[0].end())
-            yield defect(
-                material,
-                "VALUE_MISMATCH",
-                span,
-                en=f"the study's header has {wanted:g}",
-                zh=f"影像文件头为 {wanted:g}",
-                citation="DICOM header of the study",
+            yield _against_header(
+                material, "VALUE_MISMATCH", Span(start=found[0].start(), end=found[0].end()), f"{wanted:g}", f"{wanted:g}"
             )
+
+
+def _against_header(material: Material, code: str, span: Span, en: str, zh: str) -> Defect:
+    return defect(
+        material, code, span, en=f"the study's header has {en}", zh=f"影像文件头为 {zh}", citation="DICOM header of the study"
+    )
+
+
+CLOCK_AGREES_MIN, WAIT_AGREES_MIN, WAIT_AGREES = 10, 10, 0.15  # clocks of two rooms; a scan's series begins with its first bed
+
+
+@check
+def study_clock(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """Times of injection and scan, and the wait between them, against the study's DICOM header."""
+    header = {name: _minutes(material.header.get(name, "")) for name in ("injected_at", "scanned_at")}
+    for name, pattern in (("injected_at", INJECTED_AT), ("scanned_at", SCANNED_AT)):
+        wanted, told = header[name], clock_minutes(material, pattern)
+        if wanted is not None and told and abs(told[0] - wanted) > CLOCK_AGREES_MIN:
+            shown = material.header[name]
+            yield _against_header(material, "TIME_ARITHMETIC", told[1], shown, shown)
+    injected, scanned = header["injected_at"], header["scanned_at"]
+    if injected is None or scanned is None or scanned <= injected:
+        return
+    passed = scanned - injected
+    for minutes, span in _waits(material):
+        if abs(minutes - passed) > max(WAIT_AGREES_MIN, WAIT_AGREES * passed):
+            yield _against_header(material, "TIME_ARITHMETIC", span, f"{passed} min", f"{passed} min")
+        return
+
+
+def _minutes(clock: str) -> int | None:
+    found = re.fullmatch(r"(\d{2}):(\d{2})", clock)
+    return int(found.group(1)) * 60 + int(found.group(2)) if found else None
+
+
+@check
+def study_tracer(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """The tracer of the method against the radiopharmaceutical and the nuclide of the study's DICOM header."""
+    told = [one for one in material.exam.tracers if one.part in ("technique", "header")]
+    ligand = ligand_in(material.header.get("study_tracer", ""))
+    if told and ligand and all(one.ligand != ligand for one in told):
+        shown = material.header["study_tracer"]
+        yield _against_header(material, "TRACER_EXAM_MISMATCH", told[0].span, shown, shown)
+        return
+    nuclide = nuclide_in(material.header.get("study_nuclide", ""))
+    named = [one for one in told if one.nuclide]
+    if nuclide and named and all(one.nuclide != nuclide for one in named):
+        shown = material.header["study_nuclide"]
+        yield _against_header(material, "TRACER_EXAM_MISMATCH", named[0].span, shown, shown)
