@@ -7,12 +7,15 @@ import struct
 import uuid
 import zlib
 
+from photopeak_centre.accounts.models import Person
 from photopeak_centre.campaigns.entries import checklist_of, current_answers, take_entries
-from photopeak_centre.campaigns.models import Campaign, Entry, Target, Visit
+from photopeak_centre.campaigns.models import Campaign, Entry, ImageSample, Interest, Target, Visit
 from photopeak_centre.campaigns.scoring import shipped
+from photopeak_centre.evidence.models import Study
+from photopeak_centre.evidence.store import keep
 
-CENTRE_ONLY = set()
-_numbers, _entries = itertools.count(800_001), itertools.count(9_000_001, 1000)
+CENTRE_ONLY = {"campaign", "interest", "image_sample"}
+_numbers, _entries = itertools.count(4_400_001), itertools.count(9_000_001, 1000)
 
 
 def png(width=4, height=3, ink=True):
@@ -50,6 +53,17 @@ def signing(visit, name="院方"):
     ]
 
 
+def with_result(device, outcome, stage="status", procedure="gamma_camera.flood_uniformity", at=None):
+    from cast import make_result
+
+    study = Study.objects.create(organisation=device.organisation, uid=f"1.{device.pk}.{stage}.{procedure}", device=device)
+    result = make_result(device, study, 4.0, outcome)
+    result.stage, result.procedure = stage, procedure
+    result.acquired = at or datetime.datetime(2026, 5, 4, tzinfo=datetime.UTC)
+    result.save()
+    return result
+
+
 def things_of(organisation, device, result, by, word):
     campaign, _ = Campaign.objects.get_or_create(
         name_zh="设备检查",
@@ -58,7 +72,7 @@ def things_of(organisation, device, result, by, word):
         ends=datetime.date(2026, 12, 31),
         checklist="spect_equipment",
     )
-    Target.objects.create(pk=next(_numbers), campaign=campaign, organisation=organisation, device=device, untested="")
+    target = Target.objects.create(pk=next(_numbers), campaign=campaign, organisation=organisation, device=device, untested="")
     visit = Visit.objects.create(
         pk=next(_numbers), campaign=campaign, organisation=organisation, device=device, day=datetime.date(2026, 6, 3), checklist=shipped("spect_equipment").document(),
     )  # fmt: skip
@@ -69,4 +83,30 @@ def things_of(organisation, device, result, by, word):
     assert visit.state == "signed"
     number = next(_entries)
     Entry.objects.filter(visit=visit, kind="photograph").update(id=number)
-    return {"visit": visit, "visit_picture": Entry.objects.get(pk=number)}
+    # of this hospital alone: other hospitals' targets would stand on a common campaign's page
+    own = Campaign.objects.create(
+        pk=next(_numbers),
+        name_zh="图像质量",
+        kind="images",
+        begins=datetime.date(2026, 1, 1),
+        ends=datetime.date(2026, 12, 31),
+    )
+    Target.objects.create(pk=next(_numbers), campaign=own, organisation=organisation, device=device)
+    fields = {"name_zh": "申报人", "organisation": by.organisation, "role": "inspector"}
+    expert = Person.objects.make(f"declared{organisation.pk}", "correct horse battery", **fields)
+    interest = Interest.objects.create(
+        pk=next(_numbers), person=expert, organisation=organisation, kind="money", words=f"words {word}"
+    )
+    sample = ImageSample.objects.create(
+        campaign=own,
+        organisation=organisation,
+        device=device,
+        visit=visit,
+        modality="spect",
+        blob=keep(png(width=6)),
+        media="image/png",
+    )
+    return {
+        "visit": visit, "visit_picture": Entry.objects.get(pk=number), "campaign": own, "target": target, "interest": interest,
+        "image_sample": sample,
+    }  # fmt: skip

@@ -3,9 +3,10 @@
 import datetime
 
 import pytest
+from cast_campaigns import with_result
 from django.db import transaction
 
-from cast import make_device, make_result, person
+from cast import make_device, person
 from photopeak_centre.campaigns import demo
 from photopeak_centre.campaigns.models import Campaign, ConflictOfInterest, Interest, Target, Visit, conflicts_with
 from photopeak_centre.campaigns.planning import (
@@ -19,7 +20,6 @@ from photopeak_centre.campaigns.planning import (
     start,
     untested_without_reason,
 )
-from photopeak_centre.evidence.models import Study
 from photopeak_centre.hospitals.models import Organisation
 
 DAY = datetime.date(2026, 6, 3)
@@ -48,15 +48,6 @@ def campaign(**fields):
         "checklist": "spect_equipment",
     }
     return Campaign.objects.create(name_zh="检查", name_en="C", **(given | fields))
-
-
-def with_result(device, outcome, stage="status", procedure="gamma_camera.flood_uniformity", at=None):
-    study = Study.objects.create(organisation=device.organisation, uid=f"1.{device.pk}.{stage}.{procedure}", device=device)
-    result = make_result(device, study, 4.0, outcome)
-    result.stage, result.procedure = stage, procedure
-    result.acquired = at or datetime.datetime(2026, 5, 4, tzinfo=datetime.UTC)
-    result.save()
-    return result
 
 
 def test_filters_choose_devices_and_a_second_choice_adds_nothing(region):

@@ -5,7 +5,7 @@ import json
 import random
 
 import pytest
-from cast_campaigns import answer, png, row, signing
+from cast_campaigns import answer, png, row, signing, with_result
 from django.urls import reverse
 
 from cast import make_device, person, signed_in
@@ -369,8 +369,6 @@ def test_the_hospital_sees_its_sheet_only_when_it_is_signed(scene):
 
 
 def test_results_of_the_campaign_are_attached_and_others_are_not_offered(scene):
-    from test_planning import with_result
-
     visit = scene["visit"]
     mine, other = with_result(scene["device"], "fail"), with_result(scene["device"], "pass", stage="constancy")
     client, address = signed_in(scene["first"]), reverse("visit_attach", args=[visit.pk])

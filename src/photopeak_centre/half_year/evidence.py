@@ -10,7 +10,7 @@ from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from photopeak_centre.campaigns.models import Campaign, Target, Visit
+from photopeak_centre.campaigns.models import Campaign, ImageSample, Target, Visit
 from photopeak_centre.checks.models import Result
 from photopeak_centre.committee.models import Expert, Meeting, Motion
 from photopeak_centre.courses.models import Course, Registration
@@ -57,6 +57,7 @@ KINDS: dict[str, tuple[type[models.Model], tuple[str, ...], str, Said]] = {
     "campaign": (Campaign, (), "campaign", lambda x: (str(x), f"{x.begins} – {x.ends}")),
     "target": (Target, ("organisation", "device"), "", lambda x: (str(x.device or x.organisation), str(x.organisation))),
     "visit": (Visit, ("organisation",), "visit", lambda x: (x.day.isoformat(), str(x.organisation))),
+    "reading": (ImageSample, ("organisation",), "", lambda x: (x.code, str(x.organisation))),
     "course": (Course, (), "course", lambda x: (str(x), x.begins.isoformat())),
     "registration": (Registration, ("course",), "", lambda x: (x.name, x.employer)),
     "meeting": (Meeting, (), "meeting", lambda x: (str(x), _day(x.held))),

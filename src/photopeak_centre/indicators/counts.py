@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from photopeak.report_review.rates import NATIONAL_KINDS, region
+from photopeak_centre.campaigns.image_quality import judged_in
 from photopeak_centre.checks.models import Result
 from photopeak_centre.eqa_rounds.models import Score
 from photopeak_centre.half_year.periods import Period
@@ -101,7 +102,11 @@ def _of_reports(period: Period) -> Iterator[Counted]:
 
 def _of_readings(period: Period) -> Iterator[Counted]:
     """NM-04 and NM-05 from the image readings; nothing where there are none."""
-    return iter(())
+    by: dict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
+    for organisation, code, pk, qualified in judged_in(period.begins, period.ends):
+        by[organisation, code].append((pk, int(qualified), 1))
+    for (organisation, code), parts in by.items():
+        yield _summed(organisation, code, "readings", parts)
 
 
 def _summed(organisation: int, code: str, origin: str, parts: list[tuple[int, int, int]]) -> Counted:
