@@ -153,13 +153,14 @@ def reports_command(
         out.mkdir(parents=True, exist_ok=True)
         tasks = papers(scores, _scheme(scheme), language, out, certificates=certificates)
         with _pool(workers) as map_, _bar(language) as told:
-            hashes = write_papers(tasks, map_, told)
+            written = write_papers(tasks, map_, told)
         listed = {
             "round": one.round,
             "version": one.version,
             "protocol": one.sha256,
             "results": hashlib.sha256(results.read_bytes()).hexdigest(),
-            "files": {Path(path).name: sha256 for path, sha256 in hashes.items()},
+            "files": {Path(path).name: sha256 for path, sha256 in written.files.items()},
+            "certificates": {Path(path).name: sha256 for path, sha256 in written.certificates.items()},
         }
         (out / "manifest.json").write_text(json.dumps(listed, ensure_ascii=False, indent=1), "utf-8")
         typer.echo(out / "manifest.json")
@@ -193,23 +194,65 @@ def _bar(language: Language) -> Iterator[Any]:
 
 @eqa_app.command("verify")
 def verify_command(
-    files: list[Path] = typer.Argument(..., help="certificate.json or manifest.json / 证书或清单"), lang: str = LANG
+    files: list[Path] = typer.Argument(..., help="certificate.json or manifest.json / 证书或清单"),
+    code: str = typer.Option("", "--code", help="what the QR code of a certificate says / 证书二维码内容"),
+    lang: str = LANG,
 ) -> None:
-    """Whether certificates and listed files still have their hashes / 核对证书与文件的哈希"""
+    """Whether certificates and listed files still have their hashes, and a printed code is theirs / 核对证书与文件的哈希及二维码"""
     from photopeak.present.eqa_pdf import certificate_holds
 
     with _said(lang) as language:
         wrong = 0
+        known: dict[str, str] = {}
         for path in files:
-            text = path.read_text("utf-8")
-            listed = json.loads(text).get("files")
-            checked = [(path, certificate_holds(text))] if listed is None else _listed(path.parent, listed)
+            document = _json_object(path)
+            listed = document.get("files")
+            if isinstance(listed, dict):
+                checked = _listed(path.parent, listed)
+                known |= {str(sha256): name for name, sha256 in dict(document.get("certificates", {})).items()}
+            else:
+                holds = certificate_holds(document)
+                checked = [(path, holds)]
+                known |= {str(document.get("sha256", "")): path.name} if holds else {}
             for one, holds in checked:
                 wrong += not holds
                 said = Words("unchanged", "未改动") if holds else Words("CHANGED", "已改动")
                 typer.echo(f"{one.name}\t{said.say(language)}")
+        if code:
+            wrong += not _code_told(code, known, language)
         if wrong:
             raise typer.Exit(1)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    from photopeak.immunoassay.scheme import SchemeError
+
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise SchemeError(
+            "not_json",
+            en=f"{path.name}: not a certificate or a list of hashes; give the certificate.json or the manifest.json",
+            zh=f"{path.name}：不是证书或清单文件；请提供 certificate.json 或 manifest.json。",
+        )
+    return document
+
+
+def _code_told(code: str, known: dict[str, str], language: Language) -> bool:
+    """Say whose certificate a printed code belongs to; whether it belongs to one of these at all."""
+    from photopeak.present.eqa_pdf import hash_in
+
+    sha256 = hash_in(code)
+    if sha256 is None:
+        said = Words("the code holds no sha256 of 64 hexadecimal digits", "二维码内容中没有 64 位十六进制 sha256")
+    elif sha256 in known:
+        said = Words(f"the code is that of {known[sha256]}", f"二维码与 {known[sha256]} 一致")
+    else:
+        said = Words("the code belongs to NONE of these certificates", "二维码与所列证书均不一致")
+    typer.echo(said.say(language))
+    return sha256 in known
 
 
 def _listed(folder: Path, listed: dict[str, str]) -> list[tuple[Path, bool]]:

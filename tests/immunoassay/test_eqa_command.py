@@ -1,11 +1,15 @@
 """A round from its workbooks to its papers by the command: the frozen protocol rules, hashes verify, a changed file is told."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
 
 from photopeak.cli import app
+from photopeak.present.eqa_pages import digest
+from photopeak.present.eqa_pdf import certificate_code
+from photopeak.present.quick_response import quick_response
 
 SCHEME = """
 [scheme]
@@ -79,6 +83,41 @@ def test_a_changed_certificate_or_paper_is_told(run, tmp_path):
     assert "CHANGED" in run("verify", "@out/L2.certificate.json", "--lang", "en", code=1)
     (tmp_path / "out" / "L1.pdf").write_bytes(b"%PDF-1.7 another")
     assert "L1.pdf\tCHANGED" in run("verify", "@out/manifest.json", "--lang", "en", code=1)
+
+
+def test_the_code_of_a_certificate_is_found_in_the_organisers_list_and_a_forged_one_is_not(run, tmp_path):
+    reported(run)
+    path = tmp_path / "out" / "L2.certificate.json"
+    certificate = json.loads(path.read_text("utf-8"))
+    code = certificate_code(certificate["sha256"])
+    assert "is that of L2.certificate.pdf" in run("verify", "@out/manifest.json", "--code", code, "--lang", "en")
+    assert "一致" in run("verify", "@out/L2.certificate.json", "--code", certificate["sha256"].upper())
+    forged = {**certificate, "total": ["overall score", "100 %", "2 / 2"]}
+    forged["sha256"] = digest(forged)
+    path.write_text(json.dumps(forged), "utf-8")
+    run("verify", "@out/L2.certificate.json")
+    code = certificate_code(forged["sha256"])
+    assert "NONE" in run("verify", "@out/manifest.json", "--code", code, "--lang", "en", code=1)
+    assert "64" in run("verify", "@out/manifest.json", "--code", "photopeak-eqa:12", "--lang", "en", code=1)
+
+
+def test_the_printed_code_has_the_modules_of_its_text_and_a_white_border():
+    svg = quick_response("photopeak-eqa:" + "a7" * 32)
+    dark = {(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", svg)}
+    side = int(re.search(r'viewBox="0 0 (\d+)', svg)[1])
+    assert (side - 2 * 4 - 21) % 4 == 0
+    assert min(min(one) for one in dark) == 4
+    assert max(max(one) for one in dark) == side - 5
+    for left, top in ((4, 4), (side - 11, 4), (4, side - 11)):  # the three finder patterns, ISO/IEC 18004 6.3.3
+        ring = [(x, y) in dark for y in range(top, top + 7) for x in range(left, left + 7)]
+        assert ring == [max(abs(x - 3), abs(y - 3)) != 2 for y in range(7) for x in range(7)]
+    assert quick_response("photopeak-eqa:" + "a8" * 32) != svg
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "nothing", "{" * 5])
+def test_a_file_that_is_no_certificate_is_told_and_not_traced(run, tmp_path, text):
+    (tmp_path / "some.json").write_text(text, "utf-8")
+    assert "certificate.json" in run("verify", "@some.json", "--lang", "en", code=2).replace("\n", " ")
 
 
 def test_a_protocol_changed_after_opening_is_refused_by_every_later_step(run, tmp_path):

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Slips = Callable[[str, str], Mapping[str, float]]
 
 #: share of clean rounds in which each question may name anything, on either scale
-ALARMS = {"single power": 0.005, "single unit": 0.0005, "whole power": 0.0005, "whole unit": 0.001, "exchange": 0.005}
+ALARMS = {"single power": 0.003, "single unit": 0.0003, "whole power": 0.0002, "whole unit": 0.0005, "exchange": 0.004}
 FEWEST_ANALYTES = 5  #: of a laboratory, from which what they have in common is known
 SURE = 0.95  #: share of slips from which on they count as distinguishable
 FURTHEST = 1e3  #: factor up to which the reach is looked for
@@ -58,7 +58,12 @@ class Reach:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
     suspects: tuple[Suspect, ...]
-    reach: Mapping[str, Reach]
+    measure_reach: Callable[[], Mapping[str, Reach]]
+
+    @property
+    def reach(self) -> Mapping[str, Reach]:
+        """By analyte, found when it is asked for."""
+        return self.measure_reach()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,7 @@ def screen(samples: Sequence[SampleTargets], slips: Slips) -> Screen:
     """What in this round looks like a slip. `slips(analyte, unit)` names the factors a mistaken unit would make."""
     found = _round_of(samples)
     if found is None:
-        return Screen(suspects=(), reach={})
+        return Screen(suspects=(), measure_reach=dict)
     known = [{**POWERS_OF_TEN, **slips(name, found.units.get(name, ""))} for name in found.analytes]
     factors = sorted({by for some in known for by in some.values()})
     scales = tuple((values, _expected(values), logarithmic) for values, logarithmic in _both(found.ratio))
@@ -110,7 +115,7 @@ def screen(samples: Sequence[SampleTargets], slips: Slips) -> Screen:
     exchanges = [_exchange(found, values, centre, log, pairs) for values, centre, log in scales] if pairs else []
     limits = [one.threshold(ALARMS["exchange"]) for one in exchanges]
     candidates = [*_swaps(found, exchanges, limits, pairs, single), *_slips(found, known, single, whole)]
-    return Screen(suspects=_best(candidates), reach=_reach(found, known, whole, exchanges, limits, pairs))
+    return Screen(suspects=_best(candidates), measure_reach=lambda: _reach(found, known, whole, exchanges, limits, pairs))
 
 
 def _both(ratio: Floats) -> tuple[tuple[Floats, bool], tuple[Floats, bool]]:
@@ -316,7 +321,7 @@ def _reach(
     ratios = _least(len(found.analytes) * len(pairs), lambda by: _of_both(Exchange.share_found, exchanges, limits, by))
     for n, name in enumerate(found.analytes):
         factor = float(np.max(factors.reshape(len(found.analytes), -1)[n]))
-        if np.isnan(factor):
+        if np.isnan(whole.scales[0].spread.reshape(len(found.analytes), -1)[n]).all():
             continue
         ratio = float(np.max(ratios[n * len(pairs) : (n + 1) * len(pairs)], initial=1.0)) if pairs else math.inf
         reach[name] = Reach(

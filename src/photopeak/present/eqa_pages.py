@@ -21,6 +21,7 @@ from photopeak.words import Language, Words
 
 WIDTH, HEIGHT = 200.0, 18.0
 REACH = 1.6  #: of the allowable error, that a plot shows to either side
+DOT = "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0"
 PLAIN_REACH = 40.0  #: per cent, where no allowable error is known
 Place = tuple[str, str, str]
 
@@ -53,6 +54,11 @@ SAY = {
         "公议值的计算包含本实验室；未回报按不合格计。",
     ),
     "page": Words("page", "页"),
+    "all": Words("all methods", "全部方法"),
+    "certificate_hash": Words("sha256 of this certificate", "本证书 sha256"),
+    "protocol_hash": Words("sha256 of the protocol", "方案 sha256"),
+    "signed": Words("for the organiser", "组织者（签章）"),
+    "dated": Words("date", "日期"),
 }
 
 
@@ -251,14 +257,30 @@ def ground(peers: Iterable[float], limit: tuple[float, float] | None, band: floa
     for edge in limit or ():
         body += path(f"M{number(_at(edge, limit))} 1V17", TONES["provisional"].mark, 1, dash="3 2")
     # laboratories that would cover each other are one dot
-    for x in sorted({2 * round(_at(value, limit) / 2) for value in peers}):
-        body += element("circle", cx=x, cy=9, r=2.6, fill="#9fadb9", stroke=PAPER, stroke_width=0.5)
-    return body
+    dots = "".join(f"M{number(x - 2.6)} 9{DOT}" for x in sorted({2 * round(_at(value, limit) / 2) for value in peers}))
+    return body + (element("path", d=dots, fill="#9fadb9", stroke=PAPER, stroke_width=0.5) if dots else "")
 
 
 def _at(percent: float, limit: tuple[float, float] | None) -> float:
     reach = REACH * max(-limit[0], limit[1]) if limit is not None else PLAIN_REACH
     return WIDTH / 2 + (WIDTH / 2 - 6) * max(-1.0, min(1.0, percent / reach))
+
+
+CHECK = Words(
+    "The code holds the sha256 of what this certificate says. Check it with photopeak eqa verify manifest.json --code CODE, against "
+    "the organiser's list, or with the certificate's own JSON document. It shows a change; it is not a signature.",
+    "二维码内为本证书内容的 sha256。可用 photopeak eqa verify manifest.json --code 二维码内容 与组织者的清单核对，"
+    "也可核对证书的 JSON 文件。哈希值可发现改动，但不代替签章。",
+)
+
+
+def _certified(scheme: Scheme, language: Language) -> str:
+    """What a certificate certifies, in one sentence."""
+    words = Words(
+        f"took part in round {scheme.round} of {scheme.name.en}{f', organised by {scheme.organiser}' if scheme.organiser else ''}.",
+        f"参加了{scheme.organiser + '组织的' if scheme.organiser else ''}{scheme.name.zh} {scheme.round} 轮次室间质量评价，结果如下。",
+    )
+    return words.say(language)
 
 
 def summary_pages(scores: PerformanceScores, scheme: Scheme, language: Language) -> dict[str, Any]:
@@ -273,7 +295,7 @@ def summary_pages(scores: PerformanceScores, scheme: Scheme, language: Language)
             targets.append(
                 [
                     " ".join(part for part in (group.analyte, group.sample) if part),
-                    "" if group.group == ALL else group.group,
+                    SAY["all"].say(language) if group.group == ALL else group.group,
                     str(len(group.values)),
                     known or (str(value) if value is not None else ABSENT),
                     significant(main.spread, 3) if main is not None else ABSENT,
@@ -307,6 +329,8 @@ def certificate_pages(laboratory: str, own: Sequence[Scored], scheme: Scheme, la
         "title": SAY["certificate"].say(language),
         "laboratory": laboratory,
         "facts": facts(scheme, language),
+        "sentence": _certified(scheme, language),
+        "check": CHECK.say(language),
         "rows": rows,
         "total": [SAY["score"].say(language), _share(good, judged), f"{good} / {judged}"],
     }

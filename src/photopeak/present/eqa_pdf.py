@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,6 +25,7 @@ from photopeak.present.eqa_pages import (
 )
 from photopeak.present.marks import MARKS, mark
 from photopeak.present.pdf import _compiler
+from photopeak.present.quick_response import quick_response
 from photopeak.words import Language
 
 Told = Callable[[int, int], None]
@@ -32,9 +35,22 @@ BAD_IN_NAMES = '<>:"/\\|?*'
 def eqa_pdf(document: Mapping[str, Any]) -> bytes:
     """One paper, typeset."""
     said = {**document, "marks": {name: mark(name) for name in MARKS}}
+    if document["kind"] == "certificate":
+        said["qr"] = quick_response(certificate_code(document["sha256"]))
     text = json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode("utf-8")
     made: Any = _compiler().compile(_template(), sys_inputs={"document": text}, format="pdf")
     return bytes(made)
+
+
+def certificate_code(sha256: str) -> str:
+    """What the QR code of a certificate says."""
+    return f"photopeak-eqa:{sha256}"
+
+
+def hash_in(code: str) -> str | None:
+    """The sha256 that a scanned code, or a typed one, holds."""
+    found = re.search(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", code.strip().lower())
+    return None if found is None else found[0]
 
 
 @cache
@@ -42,15 +58,15 @@ def _template() -> bytes:
     return (resources.files("photopeak.present") / "templates" / "eqa.typ").read_bytes()
 
 
-def write_paper(task: tuple[str, dict[str, Any]]) -> tuple[str, str]:
-    """Write a PDF, and beside a certificate the document that its hash is of; the path and the hash of the PDF."""
+def write_paper(task: tuple[str, dict[str, Any]]) -> tuple[str, str, str]:
+    """Write a PDF, and beside a certificate the document that its hash is of; path, hash of the PDF, hash of the document."""
     place, document = task
     path = Path(place)
     content = eqa_pdf(document)
     path.write_bytes(content)
     if document["kind"] == "certificate":
         path.with_suffix(".json").write_text(json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True), "utf-8")
-    return place, hashlib.sha256(content).hexdigest()
+    return place, hashlib.sha256(content).hexdigest(), document["sha256"]
 
 
 def papers(
@@ -73,18 +89,28 @@ def file_name(laboratory: str) -> str:
     return plain if plain == laboratory else f"{plain}-{hashlib.sha256(laboratory.encode('utf-8')).hexdigest()[:8]}"
 
 
-def write_papers(tasks: Iterable[tuple[str, dict[str, Any]]], map_: Any = map, told: Told | None = None) -> dict[str, str]:
-    """Write all papers by `map_` (a pool's, for several processes); the sha256 of each PDF by its path."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """sha256 of each PDF by its path; sha256 of what each certificate says by the path of its PDF."""
+
+    files: Mapping[str, str]
+    certificates: Mapping[str, str]
+
+
+def write_papers(tasks: Iterable[tuple[str, dict[str, Any]]], map_: Any = map, told: Told | None = None) -> Written:
+    """Write all papers by `map_` (a pool's, for several processes)."""
     tasks = list(tasks)
-    hashes = {}
-    for n, (place, sha256) in enumerate(map_(write_paper, tasks), 1):
-        hashes[place] = sha256
+    kinds = {place: document["kind"] for place, document in tasks}
+    files, certificates = {}, {}
+    for n, (place, sha256, content) in enumerate(map_(write_paper, tasks), 1):
+        files[place] = sha256
+        if kinds[place] == "certificate":
+            certificates[place] = content
         if told is not None:
             told(n, len(tasks))
-    return hashes
+    return Written(files=files, certificates=certificates)
 
 
-def certificate_holds(text: str) -> bool:
+def certificate_holds(document: Mapping[str, Any]) -> bool:
     """Whether the document of a certificate still has the hash that stands in it."""
-    document = json.loads(text)
-    return isinstance(document, dict) and document.get("sha256") == digest(document)
+    return document.get("sha256") == digest(document)
