@@ -21,6 +21,7 @@ from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.models import Result
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence.models import HandIn, Held
+from photopeak_centre.findings.overdue import counts_for
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.jobs.models import Job
 from photopeak_centre.routes import getter, route
@@ -118,6 +119,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "jobs": Job.objects.visible_to(person).filter(state__in=("waiting", "running")).count(),
             "dead": Job.objects.visible_to(person).filter(state="dead").count(),
             "held": Held.objects.visible_to(person).filter(settled="").exclude(kind="unread").count(),
+            "findings": counts_for(person),
             "hand_ins": HandIn.objects.visible_to(person).select_related("organisation").order_by("-opened")[:6],
         },
     )

@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from photopeak.finding import IllegalAct
 from photopeak.present.phrases import stage_name
 from photopeak.procedure import roll
 from photopeak_centre.audit.chain import record
@@ -21,6 +22,8 @@ from photopeak_centre.checks.viewing import viewer_of, viewer_words
 from photopeak_centre.devices.models import KINDS, Device
 from photopeak_centre.evidence.entering import entered_table
 from photopeak_centre.evidence.store import read
+from photopeak_centre.findings.life import raise_for_result
+from photopeak_centre.findings.of_result import of_result
 from photopeak_centre.headers import DRAWING_POLICY
 from photopeak_centre.keyset import page_of
 from photopeak_centre.routes import getter, route
@@ -77,6 +80,7 @@ def result(request: HttpRequest, shown: Result) -> HttpResponse:
             "reviews": shown.reviews.select_related("by").order_by("at"),
             "may_review": person.may("review"),
             "document": shown.document,
+            **of_result(person, shown),
         },
     )
 
@@ -108,8 +112,9 @@ def result_document(request: HttpRequest, shown: Result) -> HttpResponse:
 
 @route("result", methods="POST", act="review")
 def result_review(request: HttpRequest, shown: Result) -> HttpResponse:
-    """Accept, reject or comment; a rejected result no longer stands for its device."""
+    """Accept, reject or comment, or accept and raise a finding; a rejected result no longer stands for its device."""
     decision, words = request.POST.get("decision", ""), request.POST.get("words", "").strip()[:4000]
+    raises, decision = decision == "raise", "accept" if decision == "raise" else decision
     if decision not in (*DECISIONS, "comment") or (decision != "accept" and not words):
         return redirect("result", shown.pk)
     with transaction.atomic():
@@ -126,6 +131,11 @@ def result_review(request: HttpRequest, shown: Result) -> HttpResponse:
             outcome=shown.outcome,
             words=words,
         )
+        if raises:
+            try:
+                return redirect("finding", raise_for_result(shown, request.user).pk)
+            except IllegalAct:
+                transaction.set_rollback(True)
     return redirect("result", shown.pk)
 
 

@@ -17,7 +17,7 @@ from photopeak_centre.audit.chain import record
 from photopeak_centre.evidence.store import keep, read
 from photopeak_centre.findings.life import act
 from photopeak_centre.findings.models import Document, Finding, NumberSeries, Practice
-from photopeak_centre.findings.papers import LANGUAGES, SERIES, Composed, compose, due_of
+from photopeak_centre.findings.papers import LANGUAGES, SERIES, Composed, compose, due_of, findings_of
 from photopeak_centre.findings.texts import texts_of
 from photopeak_centre.hospitals.models import Organisation
 
@@ -31,7 +31,7 @@ def draft(kind: str, organisation: Organisation, *, finding: Finding | None = No
     with transaction.atomic():
         if finding is not None:
             Finding.objects.select_for_update(of=("self",)).get(pk=finding.pk)
-            known: Document | None = Document.objects.filter(finding=finding, kind=kind, number="").first()
+            known = next((one for one in drafts_of(finding) if one.kind == kind), None)
             if known is not None:
                 return known
             if NEXT_PAPER.get(finding.state) != kind:
@@ -39,9 +39,32 @@ def draft(kind: str, organisation: Organisation, *, finding: Finding | None = No
             if kind == "reinspection_opinion":
                 last = finding.acts.filter(act="reinspect").order_by("-at", "-id").first()
                 about = {"decision": "accept" if last and last.detail.get("passed") else "reject", **about}
+            about = {"with": [one.pk for one in _alike(finding)], **about}
         return Document.objects.create(
             organisation=organisation, kind=kind, finding=finding, content={**about, "texts": texts_of(kind)}
         )
+
+
+def drafts_of(finding: Finding) -> list[Document]:
+    """Drafts that are about this finding, alone or with others."""
+    drafts = Document.objects.filter(organisation=finding.organisation_id, number="").exclude(finding=None)
+    return [one for one in drafts if one.finding_id == finding.pk or finding.pk in (one.content.get("with") or ())]
+
+
+def _alike(finding: Finding) -> list[Finding]:
+    """Findings of the same visit that wait for the same paper: one notice lists them all, one opinion those that came out alike."""
+    if finding.visit_id is None:
+        return []
+    others = Finding.objects.filter(visit=finding.visit_id, state=finding.state, organisation=finding.organisation_id)
+    found = list(others.exclude(pk=finding.pk).order_by("id"))
+    if finding.state != "reinspected":
+        return found
+    return [one for one in found if _passed(one) == _passed(finding)]
+
+
+def _passed(finding: Finding) -> bool:
+    last = finding.acts.filter(act="reinspect").order_by("-at", "-id").first()
+    return bool(last and last.detail.get("passed"))
 
 
 def numbered(kind: str, year: int) -> str:
@@ -88,10 +111,11 @@ def issue(document: Document, *, by: Any, at: datetime.datetime | None = None) -
             number=number, content=frozen, issued=day, signed_by=by, **{name: blob.pk for name, blob in files.items()}
         )
         document.refresh_from_db()
-        if act_name and held.finding is not None:
+        if act_name:
             detail = {"due": due.isoformat()} if act_name in ("notify", "reject") else {}
             reason = composed.zh.paragraphs[-1].text if act_name in ("reject", "escalate") else ""
-            act(held.finding, act_name, by=by, document=document, detail=detail, at=at, words=reason)
+            for one in findings_of(held):
+                act(one, act_name, by=by, document=document, detail=detail, at=at, words=reason)
         record(
             "document issued",
             f"document {held.pk}",
@@ -111,7 +135,7 @@ def _act_of(document: Document) -> str:
         return ""
     name = "notify" if document.kind == "notice" else document.content.get("decision", "")
     name = name if document.kind in ("notice", "reinspection_opinion") else ""
-    if name and (document.finding.state, name) not in LIFE_OF_A_FINDING:
+    if name and any((one.state, name) not in LIFE_OF_A_FINDING for one in findings_of(document)):
         raise IllegalAct(
             en="The finding has moved on since this was drafted; discard the draft.", zh="起草后问题状态已变化，请废弃此稿。"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,7 +20,7 @@ from photopeak.words import Words
 from photopeak_centre.audit.chain import record
 from photopeak_centre.campaigns.models import Campaign, Visit
 from photopeak_centre.checks.models import Judgement, Result
-from photopeak_centre.checks.rows import measured, quantity_named, verdict_of
+from photopeak_centre.checks.rows import measured, quantities, quantity_named, verdict_of
 from photopeak_centre.devices.models import Device
 from photopeak_centre.findings.models import SOURCES, Act, Document, Finding, Practice
 from photopeak_centre.findings.working_days import working_days_after, working_days_between
@@ -283,8 +284,11 @@ def _reinspection(row: Finding, result: Result | None, given: dict[str, Any], at
             en="The re-inspection is of another device than the finding; choose a result of the same device.",
             zh="复查对象与原判定不是同一设备。请选择同一设备的检测结果。",
         )
-    anew = judged_again(failed, [measured(m) for m in result.measurements.order_by("id")])
-    own = [verdict_of(row, row.measurement) for row in result.judgements.select_related("measurement").order_by("id")]
+    anew = judged_again(failed, [measured(m, result.procedure) for m in result.measurements.order_by("id")])
+    own = [
+        verdict_of(row, row.measurement, result.procedure)
+        for row in result.judgements.select_related("measurement").order_by("id")
+    ]
     settled = tuple(next((mine for mine in own if _same_ruling(mine, v)), v) for v in anew)
     return Reinspection(
         procedure=result.procedure,
@@ -359,6 +363,13 @@ def _in_time_to_object(row: Finding, acts: list[Act], at: datetime.datetime) -> 
         raise IllegalAct(en=f"Objections could be made until {until}.", zh=f"提出异议的期限为 {until}，现已届满。")
 
 
+def names_of(procedure: str) -> dict[str, Words]:
+    """Names of quantities by their identifiers; where two procedures share one, that of `procedure`."""
+    known = quantities().items()
+    own = {name: quantity.words for (entry, name), quantity in known if entry == procedure}
+    return {name: quantity.words for (_, name), quantity in known} | own
+
+
 def subject_of(device: Device | None) -> Subject:
     if device is None:
         return Subject()
@@ -373,7 +384,7 @@ def frozen_judgement(row: Judgement) -> dict[str, Any]:
 def frozen(verdict: Verdict, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """A verdict as plain data. `given`: the plain data it may have come from, which know its words."""
     m, c = verdict.measurement, verdict.criterion
-    name = m.quantity.words if m is not None else _words_of(verdict, given)
+    name = m.quantity.words if m is not None else words_of(verdict, given)
     return {
         "outcome": verdict.outcome,
         "name": {"en": name.en, "zh": name.zh},
@@ -387,10 +398,10 @@ def frozen(verdict: Verdict, given: Iterable[Mapping[str, Any]]) -> dict[str, An
     }
 
 
-def _words_of(verdict: Verdict, given: Iterable[Mapping[str, Any]]) -> Words:
-    name = "" if verdict.criterion is None else verdict.criterion.quantity
+def words_of(verdict: Verdict, given: Iterable[Mapping[str, Any]]) -> Words:
+    name, where = ("", {}) if verdict.criterion is None else (verdict.criterion.quantity, dict(verdict.criterion.where))
     for one in given:
-        if one.get("quantity") == name and one.get("name"):
+        if (one.get("quantity"), one.get("where") or {}) == (name, where) and one.get("name"):
             return Words(one["name"]["en"], one["name"]["zh"])
     known = quantity_named(name)
     return known.words if known else Words(name.replace("_", " "), name.replace("_", " "))
@@ -410,9 +421,10 @@ def verdict_from(data: Mapping[str, Any]) -> Verdict:
         measurement = Measurement(
             quantity=known, value=float(data["value"]), unit=unit, uncertainty=data.get("uncertainty"), where=where
         )
-    return Verdict(
-        outcome=data["outcome"], measurement=measurement, criterion=_criterion(data.get("criterion"), quantity, where)
-    )
+    criterion = _criterion(data.get("criterion"), quantity, where)
+    if measurement is None and criterion is not None:  # what the verdict is about stands in the verdict
+        criterion = replace(criterion, quantity=quantity or criterion.quantity, where=where or criterion.where)
+    return Verdict(outcome=data["outcome"], measurement=measurement, criterion=criterion)
 
 
 def _criterion(data: Mapping[str, Any] | None, quantity: str, where: dict[str, Any]) -> Criterion | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import timezone
@@ -17,8 +17,8 @@ from photopeak.verdict import Verdict
 from photopeak.words import Language, Words
 from photopeak_centre.campaigns.models import Visit
 from photopeak_centre.checks.models import Drawing, Result
-from photopeak_centre.checks.rows import quantities, verdict_of
-from photopeak_centre.findings.life import verdict_from
+from photopeak_centre.checks.rows import verdict_of
+from photopeak_centre.findings.life import names_of, verdict_from, words_of
 from photopeak_centre.findings.models import Act, Document, Finding, Practice
 from photopeak_centre.findings.texts import fill
 from photopeak_centre.findings.working_days import working_days_after
@@ -60,6 +60,14 @@ def compose(document: Document, *, number: str = "", day: datetime.date | None =
     return Composed(zh=made["zh"], en=made["en"], pictures=pictures)
 
 
+def findings_of(document: Document) -> list[Finding]:
+    """What a notice or an opinion is about: its finding, and those of the same visit that were drafted with it."""
+    if document.finding is None:
+        return []
+    others = Finding.objects.filter(pk__in=document.content.get("with") or (), organisation=document.organisation_id)
+    return [document.finding, *others.order_by("id")]
+
+
 def due_of(document: Document, day: datetime.date) -> datetime.date:
     """The deadline that a notice (or the call for another round) gives: the one chosen, else by the practice."""
     chosen = document.content.get("due")
@@ -98,7 +106,10 @@ class _Composer:
         self.practice = Practice.of_the_centre()
         self.centre = Organisation.objects.filter(kind="centre").first()
         self.hospital: Organisation = document.organisation  # type: ignore[assignment]
-        self.writer = Writer(language=language, sources=Sources(), names={name: q.words for name, q in quantities().items()})
+        self.writer = Writer(language=language, sources=Sources(), names=names_of(self._by()))
+
+    def _by(self) -> str:
+        return self.document.finding.procedure if self.document.finding else ""
 
     def said(self, en: str, zh: str) -> str:
         return zh if self.zh else en
@@ -136,13 +147,14 @@ class _Composer:
 
     def _notice(self) -> dict[str, Any]:
         finding: Finding = self.document.finding  # type: ignore[assignment]
-        failed = [verdict_from(v) for v in finding.verdicts if v["outcome"] == "fail"]
+        known = [v for one in findings_of(self.document) for v in one.verdicts]
+        failed = [verdict_from(v) for v in known if v["outcome"] == "fail"]
         undecided = self._undecided(finding.result)
         opening = "opening" if finding.device_id and finding.source == "test" else "opening_other"
         paragraphs = [
             self.text(opening),
             self.heading(1, "What does not meet the requirement", "不符合项"),
-            *self._in_words(failed, finding),
+            *self._in_words(failed, known),
             self.heading(2, "What is asked", "整改要求"),
             self.text("demand"),
             self.heading(3, "Re-inspection", "复查"),
@@ -161,7 +173,7 @@ class _Composer:
                 )
             )
         notes += self._provisional(failed)
-        annex = self._annex([*failed, *undecided], finding, notes, self.said("Nonconformities", "不符合项清单"))
+        annex = self._annex([*failed, *undecided], known, notes, self.said("Nonconformities", "不符合项清单"))
         receipt = (
             self.said(f"Receipt of {self.number}", f"签收回执　　通知书编号：{self.number}"),
             self.said("Received by (stamp): ____  name: ____", "签收单位（盖章）：____　签收人：____"),
@@ -171,25 +183,26 @@ class _Composer:
         return {"paragraphs": tuple(paragraphs), "annexes": (annex,), "annex_note": self._annex_note(annex)}
 
     def _opinion(self) -> dict[str, Any]:
-        finding: Finding = self.document.finding  # type: ignore[assignment]
-        last = _last(finding, "reinspect")
-        verdicts = [verdict_from(v) for v in (last.detail["verdicts"] if last else [])]
+        found = [act.detail["verdicts"] for act in (_last(one, "reinspect") for one in findings_of(self.document)) if act]
+        after = [v for verdicts in found for v in verdicts]
+        verdicts = [verdict_from(v) for v in after]
         decision = self.document.content.get("decision", "accept")
         paragraphs = [
             self.text("opening"),
             self.heading(1, "Result of the re-inspection", "复查结果"),
-            *self._in_words(verdicts, finding, details=last.detail.get("verdicts", ()) if last else ()),
+            *self._in_words(verdicts, after),
             self.heading(2, "Opinion", "复查意见"),
             self.text(decision),
         ]
         if decision != "accept":
             paragraphs += [self.heading(3, "Objections", "异议"), self.text("objection")]
         notes = [self.said("U: expanded uncertainty, k = 2.", "U为扩展不确定度，k=2。"), *self._provisional(verdicts)]
-        before = [verdict_from(v) for v in finding.verdicts if v["outcome"] == "fail"]
+        raised = [v for one in findings_of(self.document) for v in one.verdicts if v["outcome"] == "fail"]
+        before = [verdict_from(v) for v in raised]
         title = self.said("Results before and after", "整改前后结果")
         tables = (
-            self._table(before, finding.verdicts, self.said("before", "整改前")),
-            self._table(verdicts, last.detail.get("verdicts", ()) if last else (), self.said("re-inspection", "复查")),
+            self._table(before, raised, self.said("before", "整改前")),
+            self._table(verdicts, after, self.said("re-inspection", "复查")),
         )
         annex = Annex(
             label=self.said("Annex", "附件"), title=title, tables=tables, notes=tuple(notes), pictures=self._pictures()
@@ -260,7 +273,7 @@ class _Composer:
         verdicts = [(finding, [verdict_from(v) for v in finding.verdicts if v["outcome"] == "fail"]) for finding in findings]
         for finding, failed in verdicts:
             paragraphs.append(Paragraph(text=finding.words.say(self.language).rstrip("。.") + self.said(".", "。")))
-            paragraphs += self._in_words(failed, finding)
+            paragraphs += self._in_words(failed, finding.verdicts)
         if not verdicts:
             paragraphs.append(Paragraph(text=self.said("Nothing that has to be put right.", "未发现需整改的问题。")))
         paragraphs.append(self.text("closing"))
@@ -325,11 +338,8 @@ class _Composer:
     def heading(self, number: int, en: str, zh: str) -> Paragraph:
         return Paragraph(kind="l1", text=self.said(f"{number}. {en}", f"{'一二三四五'[number - 1]}、{zh}"))
 
-    def _in_words(
-        self, verdicts: list[Verdict], finding: Finding, details: Iterable[Mapping[str, Any]] = ()
-    ) -> list[Paragraph]:
+    def _in_words(self, verdicts: list[Verdict], known: list[dict[str, Any]]) -> list[Paragraph]:
         """Each verdict as a sentence with its value, limit and source; those that are too many stand in the annex."""
-        known = list(details) or finding.verdicts
         found = []
         for n, verdict in enumerate(in_order(verdicts)[:IN_THE_TEXT], 1):
             row = self._row(verdict, known)
@@ -354,13 +364,9 @@ class _Composer:
         return found
 
     def _row(self, verdict: Verdict, known: Iterable[Mapping[str, Any]]) -> Row:
-        from dataclasses import replace
-
         row = self.writer.row(verdict)
-        name = "" if verdict.criterion is None else verdict.criterion.quantity
-        words = next((v["name"] for v in known if v.get("quantity") == name and v.get("name")), None)
-        if verdict.measurement is None and words:
-            row = replace(row, quantity=words[self.language])
+        if verdict.measurement is None:
+            row = replace(row, quantity=words_of(verdict, known).say(self.language))
         where = row.where.replace(" · ", "，" if self.zh else ", ")
         return replace(row, where=where.replace(" ", "") if self.zh else where)
 
@@ -384,7 +390,8 @@ class _Composer:
         clause = c.clause
         if clause:
             clause = self.said(f", {clause}", f"，{clause}" if not clause[0].isdigit() else f"，第{clause}条")
-        return f"{c.standard} {c.edition}".strip() + clause
+        zh, _, en = c.standard.partition(" / ")  # a checklist is named in both languages
+        return f"{zh if self.zh or not en else en} {c.edition}".strip() + clause
 
     def _provisional(self, verdicts: Iterable[Verdict]) -> list[str]:
         if not any(v.criterion is not None and v.criterion.has_limit and v.criterion.provisional for v in verdicts):
@@ -396,8 +403,8 @@ class _Composer:
             )
         ]
 
-    def _annex(self, verdicts: list[Verdict], finding: Finding, notes: list[str], title: str) -> Annex:
-        table = self._table(verdicts, finding.verdicts)
+    def _annex(self, verdicts: list[Verdict], known: list[dict[str, Any]], notes: list[str], title: str) -> Annex:
+        table = self._table(verdicts, known)
         return Annex(
             label=self.said("Annex", "附件"), title=title, tables=(table,), notes=tuple(notes), pictures=self._pictures()
         )
@@ -413,7 +420,7 @@ class _Composer:
             rows.append((str(n), name, self._value(row), limit, self._source(verdict) or ABSENT, row.verdict))
         first = caption or self.said("quantity and place", "量与位置")
         head = (self.said("no.", "序号"), first, self.said("result ± U", "结果±U"), self.said("limit", "限值"), self.said("by", "依据"), self.said("verdict", "判定"))  # fmt: skip
-        return Table(head=head, rows=tuple(rows), align="llrrll", weights=(0.6, 2.5, 1.5, 1.1, 2.1, 1.1))
+        return Table(head=head, rows=tuple(rows), align="llrrll", weights=(0.6, 2.4, 1.5, 1.1, 2.1, 1.3))
 
     def _pictures(self) -> tuple[tuple[str, str], ...]:
         return tuple((f"drawing-{one.pk}", one.title.say(self.language)) for one in _drawings(self.document))
@@ -458,6 +465,4 @@ def _states() -> dict[str, Words]:
 
 
 def _with(annex: Annex, **changed: Any) -> Annex:
-    from dataclasses import replace
-
     return replace(annex, **changed)
