@@ -258,6 +258,7 @@ def _pdf(content: bytes, name: str) -> TextDocument:
                 "too_large", en=f"{name}: {len(book)} pages are no report", zh=f"{name}：共 {len(book)} 页，不像一份报告。"
             )
         pages = [page.get_textpage().get_text_bounded() for page in book]
+        seen = {number: _recognised(book[number]) for number, words in enumerate(pages) if not words.strip()}
     except pypdfium2.PdfiumError as error:
         raise TextError(
             "not_a_text",
@@ -266,7 +267,19 @@ def _pdf(content: bytes, name: str) -> TextDocument:
         ) from error
     texts = [page.replace("\r\n", "\n").replace("\ufffe", "").strip("\n") for page in pages]
     empty = tuple(number for number, text in enumerate(texts, 1) if not text.strip())
-    return _filled(TextDocument(text="\n".join(texts), format="pdf", pages_without_text=empty), name)
+    read = [seen.get(number, "") or text for number, text in enumerate(texts)]
+    return _filled(TextDocument(text="\n".join(read), format="pdf", pages_without_text=empty), name)
+
+
+def _recognised(page: Any) -> str:
+    """The words on a scanned page, where the extra `ocr` is installed; the page stays one without text."""
+    from photopeak import page_recognition
+
+    if not page_recognition.is_available():
+        return ""
+    longest = max(page.get_width(), page.get_height(), 1.0) / 72
+    scale = min(page_recognition.DPI, page_recognition.LONGEST_SIDE_PX / longest) / 72
+    return page_recognition.recognised(page.render(scale=scale).to_numpy()[:, :, :3])
 
 
 def _hl7(text: str, name: str) -> TextDocument:

@@ -51,7 +51,7 @@ NAMED = re.compile(
     re.I | re.M | re.A,
 )
 WITH_SEX = re.compile(
-    rf"(?P<label>姓\s*名|患者|病人|患儿|受检[者人]|被检者|病员|客户|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT)\s*[\]:|]+\s*{NO_LABEL}(?P<name>{PERSON})[\s,;|/(]+(?:性别|男|女|[MF]\b|sex|gender|(?:fe)?male|\d{{1,3}}\s*岁)",
+    rf"(?P<label>姓\s*名|患者|病人|患儿|受检[者人]|被检者|病员|客户|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT)\s*[\]:|]*\s*{NO_LABEL}(?P<name>{PERSON})[\s,;|/(]+(?:性别|男|女|[MF]\b|sex|gender|(?:fe)?male|\d{{1,3}}\s*岁)",
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
@@ -313,7 +313,7 @@ def comparison(material: Material, rule: ElementRule) -> Found:
 
 
 HEIGHT = re.compile(
-    r"(?:身高|\bheight|\bHt\b)\s*[:(]?\s*(?:cm\)?)?\s*[:|]?\s*\d|(?<![\d.])1[0-9]\d(?:\.\d)?\s*(?:cm|厘米|公分)(?=[\s,、;/()]*(?:体重)?[\s:]*\d{2,3}(?:\.\d+)?\s*(?:kg|公斤|千克))|(?<![\d.])1\.\d{1,2}\s*(?:m|米)(?![a-z])",
+    r"(?:身高|\bheight|\bHt\b)\s*[:(]?\s*(?:cm\)?)?\s*[:|]?\s*\d|(?<![\d.])1[0-9]\d(?:\.\d)?\s*(?:cm|厘米|公分)(?=[\s,、;/()]*(?:体重)?[\s:]*\d{2,3}(?:\.\d+)?\s*(?:kg|公斤|千克))|(?<![\d.])1\.\d{1,2}\s*(?:m|米)(?![a-z])|(?:kg|公斤|千克)\s*[/,、;和 ]\s*(?:身高)?1[0-9]\d(?:\.\d)?\s*(?:cm|厘米|公分)",
     re.I | re.A,
 )
 WEIGHT = re.compile(

@@ -171,7 +171,7 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             kind = "clinical"  # 既往: followed by the patient's history
         if kind == "technique" and PHASE.fullmatch(plain[start:end]):
             line = plain[end : _line_end(plain, end)]
-            if DESCRIBES.search(line) and not DOES.search(line):
+            if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
                 kind, seen = "findings", True
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
@@ -182,6 +182,8 @@ BARE_DIAGNOSIS = re.compile(r"[\s\[<*◆◇●■|\d.、]*诊断[\s\]>*:|]*")
 PHASE = re.compile(
     r"[\s\[<*◆◇●■|\d.、-]*(?:(?:运动|药物)?负荷(?:图像?|显像|相)?|静息(?:图像?|显像|相)?|stress|rest)[\s\]>*:|]*", re.I
 )
+PERFUSED = re.compile(r"减低|稀疏|缺损|填充|充填|均匀|恢复|灌注|放射性|分布|defect|uniform|normal", re.I)
+STRESSED = re.compile(r"HR|BP|bpm|心率|血压|mmHg|次/分|平板|踏车|METs?", re.I)
 EARLIER = re.compile(r"[\s\[<*◆◇●■]*(?:既往|以往)[\s\]>*:|]*")
 IMAGED = re.compile(r"PET|CT|MR|超声|显[像象]|扫描|片|影像|检查|图像|无|未", re.I | re.A)
 
