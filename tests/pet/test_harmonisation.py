@@ -8,7 +8,7 @@ import pytest
 from photopeak.check import check
 from photopeak.facts import load_facts
 from photopeak.pet.harmonisation import accepts, harmonisation
-from photopeak.pet.iec_body_pose import Pose
+from photopeak.pet.iec_body_pose import NEIGHBOURHOOD_MM, SIGMA_PER_FWHM, SPHERES_MM, Pose, blurred_sphere
 from photopeak.pet.image_quality import image_quality
 from photopeak.pet.recovery_bands import bands, judged
 from photopeak.phantom.iec_body import IecBody, iec_body_files
@@ -43,6 +43,49 @@ def test_a_scanner_inside_the_bands_needs_no_filter_and_a_blurred_one_gets_none(
     assert filters(result) == {"earl1": 0.0}
     assert [one.code for one in result.remarks] == ["no_harmonising_filter"]
     assert len(result.figures()) == 4
+
+
+def recoveries_of(parts):
+    """Recovery of each sphere in a sum of blurred phantoms [(share, FWHM)], ratio 10, worked out along one radius."""
+    found, radii = {}, np.linspace(0.01, 45.0, 3000)
+    for diameter in SPHERES_MM:
+        profile = sum(share * blurred_sphere(radii, diameter / 2, fwhm * SIGMA_PER_FWHM) for share, fwhm in parts)
+        near = radii <= diameter / 2 + NEIGHBOURHOOD_MM
+        value = 0.1 + 0.9 * profile
+        top = value[near].max()
+        above = near & (value >= 0.1 + 0.5 * (top - 0.1))
+        found[diameter, "max"] = top
+        found[diameter, "a50"] = float((value * radii**2)[above].sum() / (radii**2)[above].sum())
+    return found
+
+
+def test_no_gaussian_alone_reaches_earl2_because_a_mean_never_exceeds_what_it_is_taken_of():
+    """A blurred sphere reads at most its activity; the lowest EARL 2 maxima of 37, 28 and 22 mm are above it."""
+    wanted = bands("earl2")
+    assert all(wanted[size, "max"][0] > 1.0 for size in (37, 28, 22))
+    for fwhm in np.arange(1.0, 15.0, 0.5):
+        outside = judged(recoveries_of([(1.0, fwhm)]), wanted, 0.0).outside
+        assert all(outside[size, "max"] > 0 for size in (37, 28, 22))
+
+
+def enhanced(extra_mm):
+    """Edge enhancement: 1.5 times a blur of 5.7 mm less 0.5 times one of 12 mm, both blurred by `extra_mm` more when they are made."""
+    near, far = (scanner(math.hypot(own, extra_mm)).image() for own in (5.7, 12.0))
+    return 1.5 * near - 0.5 * far
+
+
+def test_a_scanner_with_overshoot_gets_the_smallest_earl2_filter_and_no_smaller_one_would_do(evidence_of):
+    """Gaussians add in quadrature: the same phantom made with so much more blur, measured without a filter, gives the answer."""
+    wanted = bands("earl2")
+
+    def inside(extra_mm):
+        made = harmonisation(evidence_of(enhanced(extra_mm), SPACING, facts=FACTS))
+        return judged(made.unfiltered, wanted, 0.0).inside
+
+    found = filters(harmonisation(evidence_of(enhanced(0.0), SPACING, facts=FACTS)))["earl2"]
+    assert 1.0 < found < 6.0
+    assert inside(found + 0.1)
+    assert not inside(found - 0.2)
 
 
 def test_without_a_filter_the_recoveries_are_those_of_image_quality(evidence_of, table_of):

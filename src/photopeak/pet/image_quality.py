@@ -30,6 +30,7 @@ from photopeak.pet.iec_body_pose import SPHERES_MM, blurred_sphere
 from photopeak.pet.iec_body_recognition import REACH_MM, locate
 from photopeak.pet.image_quality_figures import draw
 from photopeak.pet.image_quality_words import Noticed, conditions, remarks
+from photopeak.pet.published_figures import published
 from photopeak.pet.sphere_discs import LungInsert, lung_insert, nema_disc, plane_disc, rotation_u_deg
 from photopeak.pet.sphere_statistics import SphereStatistics, sphere_statistics
 from photopeak.pet.true_activity import TrueActivity, true_activity
@@ -183,7 +184,10 @@ def image_quality(
     return ImageQuality(
         measurements=tuple(_measurements(seen, rotation_u_deg(fit, spacing, noise), *u_percent)),
         remarks=remarks(noticed, truth),
-        conditions=conditions(fit, spacing, background, placement, lung, truth),
+        conditions=(
+            *conditions(fit, spacing, background, placement, lung, truth),
+            *published(evidence.about.model, PUBLISHED),
+        ),
         slice_values=values[index].copy(),
         slice_index=index,
         spacing_mm=spacing,
@@ -208,6 +212,13 @@ class _Seen:
     placement: BackgroundPlacement
     truth: TrueActivity
     noticed: Noticed
+
+
+PUBLISHED = {
+    "percent_contrast": Words("contrast of 10, 13, 17, 22, 28, 37 mm, %", "10、13、17、22、28、37 mm 球对比度，%"),
+    "background_variability": Words("background variability, same order, %", "本底变异（同上次序），%"),
+    "lung_residual_pct": Words("lung residual, %", "肺插件残余误差，%"),
+}
 
 
 def _usable(evidence: Evidence) -> Volume:

@@ -20,17 +20,27 @@ def published_models() -> tuple[Mapping[str, Any], ...]:
     return tuple(tomllib.loads(text)["model"])
 
 
+EVERY_SCANNERS = ("pet", "ct", "petct", "tof", "cm")
+
+
+def _words(model: str) -> Iterable[str]:
+    for word in re.split(r"[^a-z0-9]+", model.lower()):
+        named = re.sub(r"^([a-z]{5,})\d+$", r"\1", word)
+        if len(named) > 1 and named not in EVERY_SCANNERS:
+            yield named
+
+
 def published(model: str | None, wanted: Mapping[str, Words]) -> Iterable[Condition]:
     """Conditions for the figures `wanted` (key of the table -> label) of the models whose name holds every word of `model`.
 
-    Header names differ from published ones ("Biograph128_mCT 4R Edge"): words of two or more letters are compared without case.
+    Header names differ from published ones ("Biograph128_Vision 450"): words of two or more letters are compared without case,
+    without the crystals' number behind a name, and without words that every PET/CT bears.
     """
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", (model or "").lower()) if len(word) > 1]
+    words = set(_words(model or ""))
     if not words:
         return
     for row in published_models():
-        name = re.sub(r"[^a-z0-9]+", " ", str(row["model"]).lower()).split()
-        if not all(any(word == part for part in name) for word in words):
+        if not words <= set(_words(str(row["model"]))):
             continue
         for key, label in wanted.items():
             if key in row:
