@@ -8,7 +8,7 @@ from django.db import transaction
 
 from cast import make_device, person
 from photopeak_centre.campaigns import demo
-from photopeak_centre.campaigns.models import Campaign, ConflictOfInterest, Interest, Target, Visit, conflicts_with
+from photopeak_centre.campaigns.models import Campaign, ConflictOfInterest, Interest, Target, Visit, conflicts_with, houses_of
 from photopeak_centre.campaigns.planning import (
     PlanError,
     add_targets,
@@ -100,6 +100,8 @@ def test_nobody_is_sent_to_his_own_house(region, how):
             Interest.objects.create(person=expert, organisation=whole, kind="money")
     else:
         Interest.objects.create(person=expert, organisation=place, kind="employer")
+    assert place.pk in houses_of(expert)
+    assert region[1].pk not in houses_of(expert)
     before = Visit.objects.count()
     with pytest.raises(ConflictOfInterest):
         arrange(one, place, DAY, [region["inspector"], expert], region["secretary"])

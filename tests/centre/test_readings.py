@@ -24,6 +24,7 @@ from photopeak_centre.campaigns.image_quality import (
 )
 from photopeak_centre.campaigns.models import Campaign, ImageSample, Interest, Target
 from photopeak_centre.campaigns.pictures import grey_png
+from photopeak_centre.campaigns.planning import standings
 from photopeak_centre.evidence.store import keep
 from photopeak_centre.hospitals.models import Organisation
 
@@ -228,6 +229,16 @@ def test_a_picture_is_taken_in_once_and_without_what_stands_beside_it(scene):
         } | wrong
         assert client.post(address, given).status_code == 200
     assert ImageSample.objects.count() == 1
+
+
+def test_a_target_is_tested_when_an_image_of_it_was_judged_and_fails_with_one_that_is_not_qualified(scene):
+    a, b, *_ = scene["readers"]
+    for n, (hospital, first, second) in enumerate([(0, True, True), (0, False, False), (1, True, True), (2, True, False)]):
+        one = sample(scene, hospital, seed=n)
+        judge(one, a, first)
+        judge(one, b, second)
+    outcomes = {one.target.organisation: one.outcome for one in standings(scene["campaign"])}
+    assert [outcomes[hospital] for hospital in scene["hospitals"]] == ["fail", "pass", ""]
 
 
 def test_the_plan_s_page_shows_counts_and_agreement(scene):

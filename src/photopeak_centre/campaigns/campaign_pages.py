@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from photopeak.criterion import STAGES
+from photopeak.present.phrases import STAGES as STAGE_WORDS
 from photopeak.procedure import roll
 from photopeak.verdict import OUTCOME_WORDS
 from photopeak_centre.accounts.models import Person
@@ -74,7 +75,8 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         procedures = sorted((name, f"{in_words(entry.words)} · {name}") for name, entry in roll().items())
         lists = [("", now_said("none", "无")), *((name, in_words(shipped(name).words)) for name in checklist_names())]
         self.fields["stage"] = forms.ChoiceField(
-            label=now_said("stage of the criteria", "判定标准阶段"), choices=[(s, s) for s in STAGES]
+            label=now_said("stage of the criteria", "判定标准阶段"),
+            choices=[(key, in_words(STAGE_WORDS[key])) for key in STAGES],
         )
         self.fields["procedures"] = forms.MultipleChoiceField(
             label=now_said("procedures that count as tested; none chosen: all", "计入的检测项目；不选为全部"), choices=procedures, required=False,
@@ -187,6 +189,9 @@ def _page(shown: Campaign, **more: Any) -> dict[str, Any]:
     same_days = Visit.objects.filter(day__in=days).select_related("organisation").prefetch_related("inspectors")
     return {
         "campaign": shown,
+        "stage": STAGE_WORDS.get(shown.stage),
+        "checklist": shipped(shown.checklist).words if shown.checklist in checklist_names() else None,
+        "procedures": [entry.words for name, entry in roll().items() if name in shown.procedures],
         "tiles": _tiles(standings),
         "standings": standings,
         "counts": [(outcome, sum(one.sign == outcome for one in standings)) for outcome in ORDER],

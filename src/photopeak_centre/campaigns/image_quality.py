@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from photopeak.report_review.agreement import Agreement, adjudicated, agreement
 from photopeak.words import Words
 from photopeak_centre.audit.chain import record
-from photopeak_centre.campaigns.models import Campaign, ImageSample, Reading, conflicts_with
+from photopeak_centre.campaigns.models import Campaign, ImageSample, Reading, conflicts_with, houses_of
 from photopeak_centre.hospitals.models import Organisation
 
 CRITERIA = {
@@ -49,14 +49,8 @@ def waiting_for(person: Any, campaign: Campaign | None = None) -> list[ImageSamp
     samples = ImageSample.objects.exclude(campaign__state="closed").exclude(readings__reader=person)
     if campaign is not None:
         samples = samples.filter(campaign=campaign)
-    found = [
-        one
-        for one in samples.select_related("organisation").prefetch_related("readings").order_by("pk")
-        if next_turn(one) is not None
-    ]
-    houses = {one.organisation_id: one.organisation for one in found}
-    barred = {pk for pk, organisation in houses.items() if conflicts_with(organisation, [person])}
-    return [one for one in found if one.organisation_id not in barred]
+    samples = samples.exclude(organisation__in=houses_of(person))
+    return [one for one in samples.prefetch_related("readings").order_by("pk") if next_turn(one) is not None]
 
 
 def next_turn(sample: ImageSample) -> int | None:

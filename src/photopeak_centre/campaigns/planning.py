@@ -173,7 +173,7 @@ def standings(campaign: Campaign) -> list[Standing]:
     targets.sort(key=lambda t: (t.organisation.district_zh, t.organisation.name_zh, t.organisation_id, t.device_id or 0))
     of_device, of_organisation = defaultdict(list), defaultdict(list)
     rows = results_of(campaign).filter(organisation__in={t.organisation_id for t in targets})
-    for result in rows.defer("document").order_by("acquired", "pk"):
+    for result in rows.defer("document").order_by("acquired", "pk") if campaign.kind != "images" else ():
         of_organisation[result.organisation_id].append(result)
         if result.device_id:
             of_device[result.device_id].append(result)
@@ -193,8 +193,14 @@ def standings(campaign: Campaign) -> list[Standing]:
 
 
 def _scores(campaign: Campaign) -> dict[int, list[str]]:
-    """Outcomes of external quality assessment by laboratory, where the campaign has rounds."""
+    """By organisation: outcomes of the campaign's rounds of external quality assessment, or of its images that were judged."""
     found: dict[int, list[str]] = defaultdict(list)
+    if campaign.kind == "images":
+        from photopeak_centre.campaigns.image_quality import QUALIFIED, judged
+
+        owners = dict(campaign.samples.values_list("pk", "organisation"))
+        for sample, word in judged(campaign.samples.all()).items():
+            found[owners[sample]].append("pass" if word == QUALIFIED else "fail")
     if campaign.kind == "laboratories":
         from photopeak_centre.eqa_rounds.models import Score
 

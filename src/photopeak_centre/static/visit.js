@@ -188,12 +188,13 @@
   function status(now) {
     const bar = $("[data-status]"), waiting = entries.filter(row => !row.sent && !row.refused);
     const photographs = waiting.filter(row => row.entry.kind === "photograph").length, refused = entries.filter(row => row.refused);
-    let name = !waiting.length ? "sent" : problem === "out" ? "out" : navigator.onLine && problem !== "offline" ? "waiting" : "offline";
-    if (now.locked) name = state.state === "signed" && !waiting.length ? "signed" : name === "out" ? "out" : "signedHere";
+    const told = problem === "out" || problem === "barred" ? problem : "";
+    let name = !waiting.length ? "sent" : told ? told : navigator.onLine && problem !== "offline" ? "waiting" : "offline";
+    if (now.locked) name = state.state === "signed" && !waiting.length ? "signed" : told && waiting.length ? told : "signedHere";
     if (!waiting.length && !navigator.onLine) name = now.locked ? name : "offline";
     if (refused.length) name = "refused";
     if (problem === "full") name = "full";
-    bar.className = `off ${{ sent: "fine", signed: "fine", refused: "bad", full: "bad" }[name] ?? ""}`;
+    bar.className = `off ${{ sent: "fine", signed: "fine", refused: "bad", full: "bad", barred: "bad" }[name] ?? ""}`;
     bar.dataset.now = name;
     bar.textContent = bar.dataset[name].replace("{n}", name === "refused" ? refused.length : waiting.length - photographs).replace("{m}", photographs)
       .replace("{t}", last ? clock(last) : "–").replace("{why}", refused.map(row => boot.why[row.refused] || row.refused).join("; "));
@@ -211,7 +212,9 @@
   async function ask(body) {
     const options = body === null ? {} : { method: "POST", body: JSON.stringify(body) };
     const answer = await fetch(SYNC, { ...options, redirect: "manual", headers: { "X-CSRFToken": cookie("csrftoken") || boot.token, "Content-Type": "application/json" } });
-    if (answer.type === "opaqueredirect" || answer.status === 403) throw Object.assign(new Error("out"), { out: true });
+    const ours = (answer.headers.get("Content-Type") || "").includes("json");
+    if (answer.status === 403 && ours) throw Object.assign(new Error("barred"), { told: "barred" });
+    if (answer.type === "opaqueredirect" || answer.status === 403) throw Object.assign(new Error("out"), { told: "out" });
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();
   }
@@ -248,7 +251,7 @@
       }
       problem = "";
     } catch (error) {
-      problem = error.out ? "out" : "offline";
+      problem = error.told || "offline";
     }
     busy = false;
     show();

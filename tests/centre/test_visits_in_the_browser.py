@@ -1,13 +1,16 @@
 """A visit on a phone of 390 px: opened, then without a network answered, photographed, closed, opened cold, signed; then sent, once."""
 
 import datetime
+import json
 import os
 import threading
 from pathlib import Path
 
 import pytest
+from cast_campaigns import with_result
 
 from cast import make_device, person
+from photopeak_centre.accounts.models import Person
 from photopeak_centre.campaigns.models import Campaign, Entry, Visit
 from photopeak_centre.campaigns.planning import add_targets, arrange
 from photopeak_centre.campaigns.scoring import shipped
@@ -15,8 +18,10 @@ from photopeak_centre.findings.models import Finding
 from photopeak_centre.hospitals.models import Organisation
 
 CHROMIUM = Path("/usr/bin/chromium")
-#: where the screenshots are kept; the build's output where it says so
-PICTURES = Path(os.environ.get("PHOTOPEAK_PICTURES") or Path(__file__).parents[2] / "build" / "pictures")
+ROOT = Path(__file__).parents[2]
+#: where the screenshots are kept, build output
+PICTURES = Path(os.environ.get("PHOTOPEAK_SCREENSHOTS") or ROOT / "build" / "screenshots")
+AXE = ROOT / "tests" / "story" / "axe" / "axe.min.js"
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
@@ -124,6 +129,14 @@ def picture(page, name, full=True):
     page.screenshot(path=str(PICTURES / f"{name}.png"), full_page=full)
 
 
+def barriers(page):
+    """The serious and critical findings of axe on the page as it stands."""
+    page.evaluate(AXE.read_text("utf-8"))  # by the debugger: the page's own policy lets no foreign script in
+    found = page.evaluate("async () => JSON.stringify((await axe.run(document, {resultTypes: ['violations']})).violations)")
+    serious = [one for one in json.loads(found) if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {node['html'][:200]}" for one in serious for node in one["nodes"][:5]]
+
+
 def photograph(tmp_path):
     from PIL import Image
 
@@ -169,6 +182,8 @@ def test_a_visit_lives_through_no_network_and_a_closed_tab_and_is_sent_once(brow
     assert page.locator("[data-possible]").inner_text() == "105"
     item(page, "3.1").scroll_into_view_if_needed()
     picture(page, f"visit_offline_{tag}")
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator("[data-finish]").click()  # nobody has signed
     page.locator("[data-wrong]").wait_for()
     assert Entry.objects.count() == 0
@@ -216,7 +231,9 @@ def test_a_visit_lives_through_no_network_and_a_closed_tab_and_is_sent_once(brow
     assert again["sent"] == number - 3  # all but the photograph and the two signatures
     assert Entry.objects.count() == number
     page.goto(f"{address}/visits/{visit.pk}/")
+    page.set_viewport_size({"width": 1440, "height": 1000})
     picture(page, f"visit_record_{tag}")
+    assert barriers(page) == []
     assert "style" not in " ".join(complaints)
     assert complaints == []
     context.close()
@@ -287,4 +304,169 @@ def test_signing_out_takes_the_kept_pages_away_and_leaves_what_was_not_sent(brow
     page.goto(sheet)
     waits(page, "sent")
     assert Entry.objects.get().item == "1.1"
+    context.close()
+
+
+def test_after_the_phone_was_restarted_without_a_network_the_entries_are_there(browser, scene, tmp_path):
+    address, visit = scene["address"], scene["visit"]
+    chromium, given = browser.browser_type, {**PHONE, "executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
+    context = chromium.launch_persistent_context(tmp_path / "phone", **given)
+    page = sign_in(context, address, "first", "en")
+    page.goto(f"{address}/visits/{visit.pk}/sheet/")
+    page.locator("body[data-kept='1']").wait_for(timeout=20_000)
+    context.set_offline(True)
+    say(page, "1.1", "not_met")
+    item(page, "1.1").locator("[data-note]").fill("nobody appointed")
+    item(page, "1.1").locator("[data-photo]").set_input_files(photograph(tmp_path))
+    item(page, "1.1").locator("figure.photo").wait_for()
+    context.close()  # the whole browser ends
+
+    context = chromium.launch_persistent_context(tmp_path / "phone", offline=True, **given)
+    page = context.new_page()
+    page.goto(f"{address}/visits/{visit.pk}/sheet/")
+    page.locator("body[data-ready='1']").wait_for()
+    waits(page, "offline")
+    assert item(page, "1.1").locator("[data-answer=not_met]").get_attribute("aria-checked") == "true"
+    assert item(page, "1.1").locator("[data-note]").input_value() == "nobody appointed"
+    assert item(page, "1.1").locator("figure.photo").count() == 1
+    assert Entry.objects.count() == 0
+    context.set_offline(False)
+    waits(page, "sent")
+    assert Entry.objects.filter(state="current").count() == 2
+    context.close()
+
+
+def test_who_is_taken_off_a_visit_is_told_and_loses_nothing(browser, scene):
+    address, visit = scene["address"], scene["visit"]
+    context = browser.new_context(**PHONE)
+    page = sign_in(context, address, "first", "en")
+    page.goto(f"{address}/visits/{visit.pk}/sheet/")
+    page.locator("body[data-kept='1']").wait_for(timeout=20_000)
+    waits(page, "sent")
+    visit.inspectors.remove(visit.inspectors.get(username="first"))
+    say(page, "1.1", "met")
+    waits(page, "barred")
+    visit.inspectors.add(Person.objects.get(username="first"))
+    page.reload()
+    waits(page, "sent")
+    assert Entry.objects.get().item == "1.1"
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_plan_on_the_desk_and_an_image_read_blinded(browser, served, language):
+    import numpy as np
+
+    from photopeak_centre.campaigns.image_quality import read_image
+    from photopeak_centre.campaigns.models import ImageSample, Interest
+    from photopeak_centre.campaigns.pictures import grey_png
+    from photopeak_centre.evidence.store import keep
+
+    tag = language[:2]
+    centre = Organisation.objects.create(kind="centre", name_zh="云汀市核医学质量控制中心", name_en="Yunting Centre")
+    districts = (
+        ("石桥区", "Shiqiao"),
+        ("北汀区", "Beiting"),
+        ("青屿区", "Qingyu"),
+        ("鹤湾区", "Hewan"),
+        ("沙浦区", "Shapu"),
+        ("云汀区", "Yunting"),
+    )
+    hospitals = []
+    for n in range(18):
+        zh, en = districts[n % 6]
+        hospitals.append(
+            Organisation.objects.create(
+                kind="hospital",
+                name_zh=f"{zh[:2]}第{n + 1}医院",
+                name_en=f"{en} Hospital {n + 1}",
+                district_zh=zh,
+                district_en=en,
+            )
+        )
+    devices = [
+        make_device(hospital, f"{n}", kind="pet_ct", manufacturer="Meridian", model="P-320")
+        for n, hospital in enumerate(hospitals)
+    ]
+    people = {role: person(role, centre, role) for role in ("secretary", "inspector", "expert")}
+    Interest.objects.create(person=people["expert"], organisation=hospitals[0], kind="employer")
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, timezone_id="Asia/Shanghai")
+    page = sign_in(context, served, "secretary", language)
+    page.goto(f"{served}/campaigns/new/")
+    page.fill("[name=name_zh]", "PET/CT 设备检查")
+    page.fill("[name=name_en]", "PET/CT equipment")
+    page.select_option("[name=kind]", "devices")
+    page.fill("[name=begins]", "2026-01-01")
+    page.fill("[name=ends]", "2026-12-31")
+    page.select_option("[name=stage]", "status")
+    page.select_option("[name=checklist]", "pet_ct_equipment")
+    assert barriers(page) == []
+    page.click("main form.card button")
+    page.locator("a[href$='/targets/']").first.click()
+    page.check("[name=kinds][value=pet_ct]")
+    page.locator("form.filter button").click()
+    picture(page, f"campaign_targets_{tag}")
+    page.locator("form[method=post] .btn.main").click()
+    assert Campaign.objects.get().targets.count() == 18
+    for n, device in enumerate(devices[:13]):
+        with_result(device, ("pass", "pass", "fail", "undecided", "pass")[n % 5])
+    page.locator("button[name=to]").click()
+    page.select_option("[name=target]", index=2)
+    page.fill("[name=day]", "2026-08-12")
+    for role in ("inspector", "expert"):
+        page.check(f"[name=inspectors][value='{people[role].pk}']")
+    chosen = page.locator("[name=target]").input_value()
+    page.locator("form[action$='/arrange/'] .btn.main").click()
+    refused = Campaign.objects.get().targets.get(pk=chosen).organisation == hospitals[0]
+    assert page.locator("[role=alert]").count() == int(refused)
+    assert Visit.objects.count() == int(not refused)
+    picture(page, f"campaign_{tag}")
+    assert barriers(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture(page, f"campaign_{tag}_phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    images = Campaign.objects.create(
+        name_zh="PET/CT 图像质量",
+        name_en="PET/CT image quality",
+        kind="images",
+        begins=datetime.date(2026, 1, 1),
+        ends=datetime.date(2030, 12, 31),
+    )
+    add_targets(images, devices, None)
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    second = person("expert", centre, "second")
+    for n, hospital in enumerate(hospitals[:6]):
+        body = 60 * (x**2 / 0.6 + y**2 / 0.9 < 0.8) + 200 * ((x - 0.1 * n + 0.2) ** 2 + y**2 < 0.01)
+        blob = keep(grey_png(np.random.default_rng(n).poisson(body), 0, 260, inverse=True))
+        one = ImageSample.objects.create(
+            campaign=images, organisation=hospital, modality="pet_ct", blob=blob, media="image/png"
+        )
+        read_image(one, second, {"range_right": True, "no_artefact": n % 3 > 0, "grey_suits": True, "fusion_right": True})
+    desk = browser.new_context(viewport={"width": 1440, "height": 1000})
+    reader = sign_in(desk, served, "expert", language)
+    reader.goto(f"{served}/readings/")
+    picture(reader, f"readings_{tag}")
+    assert barriers(reader) == []
+    reader.locator(".head a.btn").click()
+    for n in range(5):  # not the image of his own house
+        if not n:
+            picture(reader, f"reading_{tag}")
+            assert barriers(reader) == []
+            assert not any(
+                hospital.name_zh in reader.content() or hospital.name_en in reader.content() for hospital in hospitals
+            )
+        for name in ("range_right", "no_artefact", "grey_suits", "fusion_right"):
+            reader.check(f"[name={name}][value=yes]")
+        reader.locator("form.fields .btn.main").click()
+    reader.wait_for_url(f"{served}/readings/")
+    assert people["expert"].readings.count() == 5
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto(f"{served}/campaigns/{images.pk}/")
+    picture(page, f"campaign_images_{tag}")
+    assert barriers(page) == []
+    page.goto(f"{served}/interests/")
+    picture(page, f"interests_{tag}")
+    assert barriers(page) == []
+    desk.close()
     context.close()
