@@ -319,6 +319,10 @@ def test_after_the_phone_was_restarted_without_a_network_the_entries_are_there(b
     item(page, "1.1").locator("[data-note]").fill("nobody appointed")
     item(page, "1.1").locator("[data-photo]").set_input_files(photograph(tmp_path))
     item(page, "1.1").locator("figure.photo").wait_for()
+    say(page, "1.2", "partial")
+    item(page, "1.2").locator("[data-more]").evaluate("button => { button.click(); button.click(); }")  # faster than it is kept
+    item(page, "1.2").get_by_text("3", exact=True).wait_for()
+    page.wait_for_timeout(1000)  # what is typed is kept without leaving the field
     context.close()  # the whole browser ends
 
     context = chromium.launch_persistent_context(tmp_path / "phone", offline=True, **given)
@@ -332,7 +336,10 @@ def test_after_the_phone_was_restarted_without_a_network_the_entries_are_there(b
     assert Entry.objects.count() == 0
     context.set_offline(False)
     waits(page, "sent")
-    assert Entry.objects.filter(state="current").count() == 2
+    assert Entry.objects.filter(state="current").count() == 3
+    assert not Entry.objects.filter(state="conflict").exists()
+    assert Entry.objects.get(item="1.2", state="current").value["occurrences"] == 3
+    assert Entry.objects.get(item="1.1", kind="answer", state="current").value["note"] == "nobody appointed"
     context.close()
 
 

@@ -185,6 +185,13 @@ def visit(request: HttpRequest, shown: Visit) -> HttpResponse:
     return render(request, "campaigns/visit.html", context)
 
 
+def _sign(answer: dict[str, Any] | None, failing: bool) -> str:
+    """The mark of an answer: a partial one that does not fall below its need keeps the half disc."""
+    if answer is None or answer["answer"] == "not_applicable":
+        return "na"
+    return "fail" if failing else "partial" if answer["answer"] == "partial" else "pass"
+
+
 def _dated(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, "made": datetime.datetime.fromisoformat(one["made"])}
 
@@ -200,8 +207,8 @@ def _rows(shown: Visit, state: dict[str, Any]) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "item": item, "answer": answer, "said": in_words(ANSWER_WORDS[answer["answer"]]) if answer else "",
-                    "points": points, "failing": item.number in sheet.failing, "source": in_words(item.source or OWN_ITEM),
-                    "outcome": "" if answer is None else "not_assessed" if points is None else "fail" if item.number in sheet.failing else "pass",
+                    "points": points, "source": in_words(item.source or OWN_ITEM),
+                    "sign": _sign(answer, item.number in sheet.failing),
                     "pictures": [one for one in state["photographs"] if one["item"] == item.number],
                     "conflicts": [one for one in state["conflicts"] if one["item"] == item.number],
                 }

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from photopeak_centre.audit.chain import record
+from photopeak_centre.campaigns.models import Visit
 from photopeak_centre.checks.models import WorstOutcome
 from photopeak_centre.devices.models import Device
 from photopeak_centre.hospitals.models import Department, Organisation
@@ -85,9 +86,14 @@ def hospital_new(request: HttpRequest) -> HttpResponse:
 @route("hospital", act="see")
 def hospital(request: HttpRequest, shown: Organisation) -> HttpResponse:
     devices = Device.objects.visible_to(request.user).filter(organisation=shown).order_by("kind", "model", "id")
-    return render(
-        request, "hospitals/page.html", {"hospital": shown, "devices": devices, "departments": shown.departments.all()}
-    )
+    visits = Visit.objects.visible_to(request.user).filter(organisation=shown).exclude(state="cancelled")
+    context = {
+        "hospital": shown,
+        "devices": devices,
+        "departments": shown.departments.all(),
+        "visits": visits.select_related("campaign").order_by("-day", "-id")[:20],
+    }
+    return render(request, "hospitals/page.html", context)
 
 
 @route("hospital", methods="GET POST", act="merge")

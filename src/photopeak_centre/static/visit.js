@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const boot = JSON.parse(document.getElementById("sheet").textContent);
-  const KEY = boot.person + "/" + boot.visit, SYNC = `/visits/${boot.visit}/sync/`, LONG_SIDE = 1600, AGAIN_MS = 20000;
+  const KEY = boot.person + "/" + boot.visit, SYNC = `/visits/${boot.visit}/sync/`, LONG_SIDE = 1600, AGAIN_MS = 20000, TYPED_MS = 700;
   const LANGUAGE = document.documentElement.lang.startsWith("en") ? "en" : "zh";
   const $ = (what, within = document) => within.querySelector(what), $$ = (what, within = document) => [...within.querySelectorAll(what)];
   const items = new Map();
@@ -44,6 +44,9 @@
     change.objectStore(store).put(row);
     await new Promise((yes, no) => { change.oncomplete = yes; change.onerror = change.onabort = () => no(change.error); });
   }
+  // one thing after another: what is entered next must see what was entered before, or it would seem to come from another phone
+  let queue = Promise.resolve();
+  const inOrder = work => { const made = queue.then(work); queue = made.catch(() => {}); return made; };
   const rowOf = fields => ({ key: KEY, person: boot.person, order: (entries.at(-1)?.order ?? 0) + 1, sent: false, ...fields });
 
   async function enter(kind, item, value, more = {}) {
@@ -155,7 +158,7 @@
       $("img", figure).alt = $("figcaption", figure).textContent = `IMG ${n + 1} · ${clock(one.made)}${one.caption ? " · " + one.caption : ""}`;
       const remove = $("[data-remove]", figure);
       remove.hidden = locked;
-      remove.addEventListener("click", () => enter("withdraw", "", {}, { base: one.id }));
+      remove.addEventListener("click", () => inOrder(() => enter("withdraw", "", {}, { base: one.id })));
       return figure;
     }));
   }
@@ -164,7 +167,7 @@
       const said = $("[data-conflict]").content.cloneNode(true).firstElementChild;
       $("[data-other]", said).textContent = `${boot.answers[one.answer]}${one.answer === "partial" ? " × " + one.occurrences : ""} · ${one.by} · ${clock(one.made)}`;
       $("[data-other-note]", said).textContent = one.note;
-      const take = value => enter("answer", one.item, value, { base: current?.id ?? null, settles: [one.id] });
+      const take = value => inOrder(() => enter("answer", one.item, value, { base: standing().answers.get(one.item)?.id ?? null, settles: [one.id] }));
       const valueOf = ({ answer, occurrences, note }) => ({ answer, occurrences, note });
       $("[data-take]", said).addEventListener("click", () => take(valueOf(one)));
       $("[data-stay]", said).addEventListener("click", () => take(valueOf(current ?? one)));
@@ -259,14 +262,15 @@
   }
 
   // -- entering ------------------------------------------------------------------------------------------------------------------
-  function answer(number, change) {
+  const answer = (number, change) => inOrder(() => {
     const now = standing(), current = now.answers.get(number);
-    if (now.locked) return;
+    if (now.locked) return null;
+    if (typeof change === "function") change = change(current);
     const value = { answer: current?.answer ?? "met", occurrences: current?.occurrences ?? 0, note: current?.note ?? "", ...change };
     value.occurrences = value.answer === "partial" ? Math.max(1, value.occurrences) : 0;
-    if (current && ["answer", "occurrences", "note"].every(key => current[key] === value[key])) return;
-    enter("answer", number, value, { base: current?.id ?? null });
-  }
+    if (current && ["answer", "occurrences", "note"].every(key => current[key] === value[key])) return null;
+    return enter("answer", number, value, { base: current?.id ?? null });
+  });
   async function smaller(file) {
     const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
     const scale = Math.min(1, LONG_SIDE / Math.max(picture.width, picture.height)), canvas = document.createElement("canvas");
@@ -285,15 +289,20 @@
         if (way) { event.preventDefault(); all[(all.indexOf(button) + way + all.length) % all.length].focus(); }
       });
     }
-    const step = by => answer(number, { occurrences: Math.max(1, (standing().answers.get(number)?.occurrences ?? 1) + by) });
+    const step = by => answer(number, current => ({ occurrences: Math.max(1, (current?.occurrences ?? 1) + by) }));
     $("[data-less]", box)?.addEventListener("click", () => step(-1));
     $("[data-more]", box)?.addEventListener("click", () => step(1));
     $("[data-write]", box).addEventListener("click", () => { note.hidden = false; note.focus(); });
-    note.addEventListener("change", () => answer(number, { note: note.value }));
+    let typing = 0;
+    const noted = () => { clearTimeout(typing); answer(number, { note: note.value }); };
+    note.addEventListener("change", noted);
+    note.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(noted, TYPED_MS); });
     $("[data-photo]", box).addEventListener("change", async event => {
       const file = event.target.files[0];
       event.target.value = "";
-      if (file) enter("photograph", number, { caption: "" }, { blob: await smaller(file) });
+      if (!file) return;
+      const blob = await smaller(file);
+      inOrder(() => enter("photograph", number, { caption: "" }, { blob }));
     });
   }
   document.addEventListener("visibilitychange", () => {
@@ -329,7 +338,7 @@
       pad.classList.remove("written");
     });
   }
-  $("[data-finish]").addEventListener("click", async () => {
+  $("[data-finish]").addEventListener("click", () => inOrder(async () => {
     const { now, total, possible } = show(), wrong = $("[data-wrong]");
     const open = [...items.keys()].filter(number => !now.answers.has(number)), differing = now.conflicts.map(one => one.item);
     const ready = [...pads.values()].every(pad => pad.written() && pad.name.value.trim());
@@ -346,7 +355,7 @@
     }
     await enter("finish", "", { sheet, signatures, score: plain(total), possible: plain(possible) });
     for (const pad of $$("[data-pad]")) $("[data-clear]", pad).click();
-  });
+  }));
 
   // -- sections, network, beginning -----------------------------------------------------------------------------------------------
   const tabs = $$("[data-tab]");
