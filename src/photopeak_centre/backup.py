@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from photopeak_centre.evidence.models import Blob
-from photopeak_centre.evidence.store import place_of
+from photopeak_centre.evidence.store import flush_folder, place_of
 
 DATABASE = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 
@@ -41,13 +41,19 @@ def backup(target: Path) -> int:
             archive.add(database, database.name)
             count = 0
             for sha256 in copied:
-                archive.add(place_of(sha256), f"store/{sha256}")
+                try:
+                    archive.add(place_of(sha256), f"store/{sha256}")
+                except FileNotFoundError:
+                    if Blob.objects.filter(pk=sha256).exists():
+                        raise BackupError(f"missing in the store / 存储中缺少: {sha256}") from None
+                    continue  # deleted meanwhile, as kept long enough
                 count += 1
             about = {"vendor": connection.vendor, "files": count, "database_sha256": _hash(database)}
             _add_text(archive, "about.json", json.dumps(about), Path(folder))
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
     os.replace(temporary, target)
+    flush_folder(target.parent)
     return count
 
 
@@ -97,9 +103,22 @@ def restore(source: Path) -> int:
             count = _restore_store(archive)
             if connection.vendor == "sqlite":
                 connection.close()
-                os.replace(database, settings.DATABASES["default"]["NAME"])
+                place = Path(settings.DATABASES["default"]["NAME"])
+                for left in ("-wal", "-shm"):  # of the empty database that stood here
+                    place.with_name(place.name + left).unlink(missing_ok=True)
+                os.replace(database, place)
+                flush_folder(place.parent)
             else:
-                _run("pg_restore", "--clean", "--if-exists", "--no-owner", str(database))
+                connection.close()
+                _run(
+                    "pg_restore",
+                    "--clean",
+                    "--if-exists",
+                    "--no-owner",
+                    "--single-transaction",
+                    "--exit-on-error",
+                    str(database),
+                )
     if count != about["files"]:
         raise BackupError("files are missing in the backup / 备份中缺少文件")
     return count

@@ -30,7 +30,7 @@ def keep(data: bytes) -> Blob:
     if not place.is_file() or place.stat().st_size != len(data):
         _write(place, data)
     elif not Blob.objects.filter(sha256=digest).exists():  # whoever wrote it may have been stopped before flushing its folder
-        _flush_folder(place.parent)
+        flush_folder(place.parent)
     blob, new = Blob.objects.get_or_create(sha256=digest, defaults={"size": len(data)})
     if new and not place.is_file():  # it was deleted, as kept long enough, while we looked
         _write(place, data)
@@ -42,7 +42,7 @@ def _write(place: Path, data: bytes) -> None:
     for folder in (temporary.parent, place.parent):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
-            _flush_folder(folder.parent)
+            flush_folder(folder.parent)
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -52,10 +52,10 @@ def _write(place: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_folder(place.parent)
+    flush_folder(place.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
