@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 SIZES = {"hospitals": 1000, "devices": 10_000, "tests": 10}
+PROCEDURE = "gamma_camera.flood_uniformity"
 QUANTITIES = ("integral_uniformity", "differential_uniformity", "cor_offset", "fwhm", "system_planar_sensitivity")
 PLACES = ({"detector": 1}, {"detector": 2})
 OUTCOMES = ("pass",) * 90 + ("fail",) * 4 + ("undecided",) * 4 + ("not_assessed",) * 2
@@ -206,7 +207,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
         for n, (d, t) in enumerate(each)
     )  # fmt: skip
     document = json.dumps({
-        "procedure": "gamma_camera.flood_uniformity", "evidence": [{"path": "flood.dcm", "sha256": "0" * 64, "series_uid": "1.2"}],
+        "procedure": PROCEDURE, "evidence": [{"path": "flood.dcm", "sha256": "0" * 64, "series_uid": "1.2"}],
         "measurements": [{"quantity": q, "value": 2.5, "unit": "%", "where": w} for q in QUANTITIES for w in PLACES],
         "verdicts": [{"quantity": q, "outcome": "pass", "clause": "x" * 120} for q in QUANTITIES for w in PLACES], "refusal": None, "remarks": [],
         "conditions": [],
@@ -215,7 +216,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
     yield Result, (
         {
             "id": 1 + n, "organisation_id": owner[d], "study_id": 1 + n, "device_id": 1 + d, "job": 1 + n,
-            "procedure": "gamma_camera.flood_uniformity", "name_en": "Flood uniformity", "name_zh": "泛源均匀性", "version": "0.1.0",
+            "procedure": PROCEDURE, "name_en": "Flood uniformity", "name_zh": "泛源均匀性", "version": "0.1.0",
             "evidence_sha256": f"{n:064x}", "stage": "status", "acquired": moment(d, t), "made": moment(d, t), "document": document,
             "outcome": "refused" if n % 5000 == 0 else worst(outcome(d, t, m) for m in range(per_result)),
             "review": "accepted" if t < tests - 1 else reviews[d % 10],
@@ -247,7 +248,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
     last = (tests - 1) * devices
     yield Latest, (
         {
-            "id": 1 + d * per_result + m, "device_id": 1 + d, "quantity": q, "place": place, "measurement_id": 1 + (last + d) * per_result + m,
+            "id": 1 + d * per_result + m, "device_id": 1 + d, "procedure": PROCEDURE, "quantity": q, "place": place, "measurement_id": 1 + (last + d) * per_result + m,
             "acquired": moment(d, tests - 1), "value": 2.5, "outcome": outcome(d, tests - 1, m),
         }
         for d in range(devices)
@@ -255,7 +256,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
     )  # fmt: skip
     yield WorstOutcome, (
         {
-            "id": 1 + d * len(QUANTITIES) + k, "organisation_id": owner[d], "device_id": 1 + d, "quantity": q, "in_use": d % 50 != 0,
+            "id": 1 + d * len(QUANTITIES) + k, "organisation_id": owner[d], "device_id": 1 + d, "procedure": PROCEDURE, "quantity": q, "in_use": d % 50 != 0,
             "outcome": worst(outcome(d, tests - 1, m) for m in range(per_result) if where[m][0] == q),
         }
         for d in range(devices)
@@ -269,7 +270,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
     )  # fmt: skip
     entries, previous = [], FIRST
     for n in range(devices * tests):
-        content = {"job": n, "results": [[n, "gamma_camera.flood_uniformity", "pass"]]}
+        content = {"job": n, "results": [[n, PROCEDURE, "pass"]]}
         entry = Entry(
             number=n + 1, at=moment(n % devices, n // devices), act="checked", about=f"study {n}", organisation=owner[n % devices],
             detail_hash=_detail_hash("0" * 32, content), previous=previous,
@@ -278,7 +279,7 @@ def tables() -> Iterator[tuple[Any, Iterable[dict[str, Any]]]]:
         entries.append({field.attname: getattr(entry, field.attname) for field in Entry._meta.concrete_fields})
     yield Entry, entries
     yield Detail, (
-        {"entry_id": n + 1, "salt": "0" * 32, "content": _canonical({"job": n, "results": [[n, "gamma_camera.flood_uniformity", "pass"]]}).decode()}
+        {"entry_id": n + 1, "salt": "0" * 32, "content": _canonical({"job": n, "results": [[n, PROCEDURE, "pass"]]}).decode()}
         for n in range(devices * tests)
     )  # fmt: skip
     yield ChainHead, [{"id": 1, "number": devices * tests, "hash": previous}]
@@ -344,25 +345,30 @@ def measure(times: int, roles: list[str], slowest_first: bool) -> bool:
         client = Client(SERVER_NAME="localhost")
         client.force_login(person)
         for page, places in addresses(person):
-            took = []
+            took, worked = [], []
             for n in range(times + 1):
                 client.cookies["django_language"] = ("zh-hans", "en")[n % 2]
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 answer = client.get(places[n % len(places)])
                 took.append(1000 * (time.perf_counter() - began))
+                worked.append(1000 * (time.process_time() - cpu))
                 if answer.status_code != 200:
                     sys.exit(f"{places[n % len(places)]} answered {answer.status_code} to {role}")
-            warm = sorted(took[1:])
-            rows.append((role, page, statistics.median(warm), warm[min(len(warm) - 1, int(0.95 * len(warm)))], took[0]))
+            rows.append((role, page, statistics.median(took[1:]), high(took[1:]), took[0], high(worked[1:])))
     if slowest_first:
         rows.sort(key=lambda row: -row[3])
     print(f"{connection.vendor}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {times} requests a page\n")
-    print("| role | page | p50 / ms | p95 / ms | first / ms |\n|---|---|--:|--:|--:|")
-    for role, page, middle, high, first in rows:
-        print(f"| {role} | {page} | {middle:.0f} | {high:.0f} | {first:.0f} |")
-    slow = [row for row in rows if row[3] >= BUDGET_MS]
-    print(f"\n{len(rows)} pages; slowest p95 {max(row[3] for row in rows):.0f} ms; above {BUDGET_MS:.0f} ms: {len(slow)}")
-    return not slow
+    print("| role | page | p50 / ms | p95 / ms | first / ms | processor, p95 / ms |\n|---|---|--:|--:|--:|--:|")
+    for role, page, middle, slow, first, cpu in rows:
+        print(f"| {role} | {page} | {middle:.0f} | {slow:.0f} | {first:.0f} | {cpu:.0f} |")
+    late = [row for row in rows if row[3] >= BUDGET_MS]
+    print(f"\n{len(rows)} pages; slowest p95 {max(row[3] for row in rows):.0f} ms; above {BUDGET_MS:.0f} ms: {len(late)}")
+    return not late
+
+
+def high(values: list[float]) -> float:
+    """The 95th percentile, a value that was measured."""
+    return sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
 
 
 def main() -> None:

@@ -28,6 +28,17 @@ def page_of(rows: QuerySet[Any], field: str, request: HttpRequest, *, descending
     last = rows.filter(pk=int(after)).first() if after.isdigit() and len(after) < 19 else None
     if last is not None:
         way, value = ("lt" if descending else "gt"), getattr(last, field)
+        ordered = ordered.filter(**{f"{field}__{way}e": value})  # lets the database begin there: an OR alone does not
         ordered = ordered.filter(Q(**{f"{field}__{way}": value}) | Q(**{field: value, f"id__{way}": last.pk}))
-    found = list(ordered[: LENGTH + 1])
-    return Page(rows=found[:LENGTH], next_after=found[LENGTH - 1].pk if len(found) > LENGTH else None)
+    keys = list(ordered.values_list("pk", flat=True)[: LENGTH + 1])
+    return Page(rows=_in_order(rows, keys[:LENGTH]), next_after=keys[LENGTH - 1] if len(keys) > LENGTH else None)
+
+
+def first_of(rows: QuerySet[Any], n: int, *order: str) -> list[Any]:
+    """The first n rows. Their keys are asked for alone: with related tables joined, a database may begin with those and sort everything."""
+    return _in_order(rows, list(rows.order_by(*order).values_list("pk", flat=True)[:n]))
+
+
+def _in_order(rows: QuerySet[Any], keys: list[Any]) -> list[Any]:
+    found = {row.pk: row for row in rows.filter(pk__in=keys).order_by()}
+    return [found[key] for key in keys if key in found]

@@ -20,7 +20,7 @@ class OwnedQuerySet(models.QuerySet[Any]):
         path = self.model.OWNER
         if path is None:  # the centre's own
             return self.none()
-        return self.filter(**{f"{path}__in" if path else "pk__in": person.own_organisations()})
+        return self.filter(**{f"{path}__in" if path else "pk__in": person.own_keys})
 
 
 Owned = models.Manager.from_queryset(OwnedQuerySet)

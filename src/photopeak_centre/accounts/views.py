@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -24,6 +25,7 @@ from photopeak_centre.evidence.models import HandIn, Held
 from photopeak_centre.findings.overdue import counts_for
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.jobs.models import Job
+from photopeak_centre.keyset import first_of, page_of
 from photopeak_centre.routes import getter, route
 from photopeak_centre.said import now_said
 
@@ -108,21 +110,30 @@ def make_centre(*, centre_zh: str, centre_en: str, username: str, name_zh: str, 
 def home(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     results = Result.objects.visible_to(person).filter(superseded_by=None)
-    worst = results.filter(outcome__in=("fail", "undecided")).select_related("device", "organisation", "study")
+    worst = results.select_related("device", "organisation", "study")
     return render(
         request,
         "accounts/home.html",
         {
             "devices": _counts(Device.objects.visible_to(person).filter(in_use=True)),
-            "open": worst.filter(review="open").order_by("outcome", "-made")[:12],
-            "recent": results.select_related("device", "organisation").order_by("-made", "-id")[:12],
+            "open": _first(worst.filter(review="open").defer("document"), 12),
+            "recent": first_of(results.select_related("device", "organisation").defer("document"), 12, "-made", "-id"),
             "jobs": Job.objects.visible_to(person).filter(state__in=("waiting", "running")).count(),
             "dead": Job.objects.visible_to(person).filter(state="dead").count(),
             "held": Held.objects.visible_to(person).filter(settled="").exclude(kind="unread").count(),
             "findings": counts_for(person),
-            "hand_ins": HandIn.objects.visible_to(person).select_related("organisation").order_by("-opened")[:6],
+            "hand_ins": first_of(HandIn.objects.visible_to(person).select_related("organisation"), 6, "-opened", "-id"),
         },
     )
+
+
+def _first(worst: Any, n: int) -> list[Any]:
+    """The newest fails, then the newest undecided; asked for one after the other, for an index answers each."""
+    found: list[Any] = []
+    for outcome in ("fail", "undecided"):
+        if len(found) < n:
+            found += first_of(worst.filter(outcome=outcome), n - len(found), "-made", "-id")
+    return found
 
 
 def _counts(devices: Any) -> dict[str, int]:
@@ -141,8 +152,11 @@ def _counts(devices: Any) -> dict[str, int]:
 
 @route(exempt="people of all organisations, for those who manage them", act="manage_people")
 def people(request: HttpRequest) -> HttpResponse:
-    rows = Person.objects.select_related("organisation").order_by("organisation__name_zh", "username")[:2000]
-    return render(request, "accounts/people.html", {"rows": rows})
+    shown = Person.objects.select_related("organisation")
+    if wanted := request.GET.get("q", "").strip():
+        named = Q(username__icontains=wanted) | Q(name_zh__icontains=wanted) | Q(name_en__icontains=wanted)
+        shown = shown.filter(named | Q(organisation__name_zh__icontains=wanted) | Q(organisation__name_en__icontains=wanted))
+    return render(request, "accounts/people.html", {"rows": page_of(shown, "username", request), "q": wanted})
 
 
 @route(exempt="makes a new person", methods="GET POST", act="manage_people")

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from photopeak.words import Words
 from photopeak_centre.devices.models import Device
@@ -49,6 +50,16 @@ class Result(models.Model):
         indexes = (
             models.Index(fields=["organisation", "-made"]),
             models.Index(fields=["-made", "-id"]),
+            models.Index(fields=["outcome", "-made", "-id"], condition=Q(superseded_by=None), name="results_by_outcome"),
+            models.Index(
+                fields=["organisation", "outcome", "-made", "-id"],
+                condition=Q(superseded_by=None),
+                name="results_own_by_outcome",
+            ),
+            models.Index(fields=["review", "-made", "-id"], condition=Q(superseded_by=None), name="results_by_review"),
+            models.Index(
+                fields=["review", "outcome", "-made", "-id"], condition=Q(superseded_by=None), name="results_to_review"
+            ),
             models.Index(fields=["device", "procedure", "-acquired"]),
         )
 
@@ -124,7 +135,7 @@ class WorstOutcome(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["device", "procedure", "quantity"], name="one_worst_outcome"),)
-        indexes = (models.Index(fields=["in_use", "procedure", "quantity", "outcome", "organisation"], name="region_counts"),)
+        indexes = (models.Index(fields=["procedure", "quantity", "outcome", "in_use", "organisation"], name="region_counts"),)
 
 
 class Drawing(models.Model):

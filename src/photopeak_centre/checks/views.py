@@ -157,6 +157,7 @@ def pixels(request: HttpRequest, shown: Drawing) -> HttpResponse:
 
 FEWEST_HOSPITALS = 5
 MOST_QUANTITIES = 14
+MOST_SIGNS = 400  #: of a page; a larger region's signs stand for ten or a hundred devices each
 RANK = ("fail", "undecided", "pass", "not_assessed")
 
 
@@ -175,8 +176,16 @@ def region(request: HttpRequest) -> HttpResponse:
         .values_list("kind", "n")
     )
     names = dict(KINDS)
+    whole = sum(sum(of.values()) for of in kinds.values())
+    per_sign = next(n for n in (1, 10, 100, 1000, 10_000) if whole <= MOST_SIGNS * n or n == 10_000)
     shown = [
-        {"name": names[kind], "all": sum(of.values()), "outcomes": of, "signs": _signs(of), "hospitals": hospitals[kind]}
+        {
+            "name": names[kind],
+            "all": sum(of.values()),
+            "outcomes": of,
+            "signs": _signs(of, per_sign),
+            "hospitals": hospitals[kind],
+        }
         for kind, of in sorted(kinds.items(), key=lambda pair: -sum(pair[1].values()))
         if hospitals[kind] >= FEWEST_HOSPITALS
     ]
@@ -184,18 +193,19 @@ def region(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "checks/region.html",
-        {"kinds": shown, "few": few, "where": _where_it_fails(), "all": sum(sum(of.values()) for of in kinds.values())},
+        {"kinds": shown, "few": few, "where": _where_it_fails(), "all": whole, "per_sign": per_sign},
     )
 
 
-def _signs(of: dict[str, int]) -> list[str]:
-    """One sign a device, in the order in which they are read."""
-    return [outcome for outcome in ("pass", "fail", "undecided", "not_assessed") for _ in range(of.get(outcome, 0))]
+def _signs(of: dict[str, int], per_sign: int) -> list[str]:
+    """One sign for so many devices, begun ones counted, in the order in which they are read."""
+    order = ("pass", "fail", "undecided", "not_assessed")
+    return [outcome for outcome in order for _ in range(-(-of.get(outcome, 0) // per_sign))]
 
 
 def _where_it_fails() -> list[dict[str, Any]]:
     """Devices by quantity and outcome, the worst outcome of each device counted once."""
-    rows = WorstOutcome.objects.filter(in_use=True).values("procedure", "quantity", "outcome").annotate(n=Count("id"))
+    rows = WorstOutcome.objects.filter(in_use=True).values("procedure", "quantity", "outcome").annotate(n=Count("*"))
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows.order_by():
         counted.setdefault((row["procedure"], row["quantity"]), dict.fromkeys(RANK, 0))[row["outcome"]] += row["n"]

@@ -43,7 +43,7 @@ class HandIn(models.Model):
     objects = Owned()
 
     class Meta:
-        indexes = (models.Index(fields=["organisation", "-opened"]),)
+        indexes = (models.Index(fields=["organisation", "-opened"]), models.Index(fields=["-opened", "-id"]))
 
 
 class Study(models.Model):
@@ -116,7 +116,10 @@ class Held(models.Model):
     objects = Owned()
 
     class Meta:
-        indexes = (models.Index(fields=["organisation", "-at"], condition=Q(settled=""), name="held_open"),)
+        indexes = (
+            models.Index(fields=["organisation", "-at"], condition=Q(settled=""), name="held_open"),
+            models.Index(fields=["-at"], condition=Q(settled=""), name="held_open_everywhere"),
+        )
 
 
 class Sender(models.Model):

@@ -24,10 +24,11 @@ from photopeak_centre.evidence.entering import entered_table
 from photopeak_centre.evidence.frames import NoFrames, about_frames, frame_values
 from photopeak_centre.evidence.models import HandIn, Held, Item, Sender, Study
 from photopeak_centre.evidence.store import read
+from photopeak_centre.hospitals.choice import LongSelect
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.jobs.models import Job
 from photopeak_centre.jobs.queue import enqueue
-from photopeak_centre.keyset import page_of
+from photopeak_centre.keyset import first_of, page_of
 from photopeak_centre.routes import getter, route
 from photopeak_centre.said import now_said, said
 from photopeak_centre.tenancy import get_for
@@ -259,7 +260,7 @@ def item_frame(request: HttpRequest, shown: Item) -> HttpResponse:
 @route(exempt="lists what the person may see", act="hand_in")
 def held(request: HttpRequest) -> HttpResponse:
     rows = Held.objects.visible_to(request.user).filter(settled="").exclude(kind="unread")
-    return render(request, "evidence/held.html", {"rows": rows.select_related("organisation").order_by("-at")[:200]})
+    return render(request, "evidence/held.html", {"rows": first_of(rows.select_related("organisation"), 200, "-at")})
 
 
 @route("held", methods="POST", act="hand_in")
@@ -287,6 +288,7 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]
             "ae_title": said("AE title, in addition", "AE 名称（附加条件）"),
             "active": said("active", "启用"),
         }
+        widgets = {"organisation": LongSelect}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -312,7 +314,7 @@ def senders(request: HttpRequest) -> HttpResponse:
             saved = form.save()
             record("sender added", f"sender {saved.pk}", person=request.user, organisation=saved.organisation_id)
         return redirect("senders")
-    rows = Sender.objects.select_related("organisation").order_by("organisation__name_zh", "id")
+    rows = page_of(Sender.objects.select_related("organisation"), "organisation_id", request)
     return render(request, "evidence/senders.html", {"rows": rows, "form": form})
 
 

@@ -43,4 +43,6 @@ class Job(models.Model):
         indexes = (
             models.Index(fields=["not_before"], condition=Q(state="waiting"), name="jobs_waiting"),
             models.Index(fields=["organisation", "-created"]),
+            models.Index(fields=["-created", "-id"]),
+            models.Index(fields=["state", "-created", "-id"]),
         )
