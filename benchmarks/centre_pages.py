@@ -335,7 +335,9 @@ def measure(times: int, roles: list[str], slowest_first: bool) -> bool:
     from django.test import Client
 
     from photopeak_centre.accounts.models import Person
+    from photopeak_centre.wsgi import settle
 
+    settle()
     connection.ensure_connection()
     rows = []
     for role in roles:

@@ -110,8 +110,9 @@ def _say_where(host: str, port: int, language: Any) -> None:
 def _serve_web(host: str, port: int) -> None:
     import waitress
 
-    from photopeak_centre.wsgi import application
+    from photopeak_centre.wsgi import application, settle
 
+    settle()
     waitress.serve(application, host=host, port=port, threads=8, ident=None, max_request_body_size=16 * 2**20, _quiet=True)
 
 
