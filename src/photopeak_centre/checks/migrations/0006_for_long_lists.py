@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("checks", "0005_procedure_in_indexes"),
         ("devices", "0002_procedure_of_quantity"),
-        ("evidence", "0003_for_long_lists"),
+        ("evidence", "0002_evidence_deleted"),
         ("hospitals", "0002_kept_a_year_at_least"),
     ]
 

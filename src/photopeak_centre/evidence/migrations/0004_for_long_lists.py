@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evidence", "0002_evidence_deleted"),
+        ("evidence", "0003_entered_by_hand"),
         ("hospitals", "0002_kept_a_year_at_least"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
