@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evidence", "0003_for_long_lists"),
+        ("evidence", "0002_evidence_deleted"),
         ("hospitals", "0002_kept_a_year_at_least"),
         ("jobs", "0001_initial"),
     ]
