@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ def serve_command(
     certificate: Path | None = CERTIFICATE,
     key: Path | None = KEY,
     authorities: Path | None = AUTHORITIES,
+    daily: bool = typer.Option(True, "--daily/--no-daily", help="the day's upkeep / 每日维护"),
     daily_at: str = typer.Option("02:30", "--daily-at", help="time of the day's upkeep / 每日维护时刻"),
     backup_to: Path | None = BACKUP_TO,
     keep_backups: int = KEEP_BACKUPS,
@@ -79,9 +81,9 @@ def serve_command(
         if tls:
             files = ["--certificate", str(certificate), "--key", str(key), "--ca", str(authorities)]
             kept.append(Kept("receive", "--host", host, "--port", str(tls_port), "--ae-title", ae_title, *files))
-        daily = ["daily", *(("--backup-to", str(backup_to), "--keep", str(keep_backups)) if backup_to else ())]
+        upkeep = ["daily", *(("--backup-to", str(backup_to), "--keep", str(keep_backups)) if backup_to else ())]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        keeper = Keeper(kept, daily, _time_of_day(daily_at))
+        keeper = Keeper(kept, upkeep if daily else (), _time_of_day(daily_at))
         try:
             keeper.start()
             _serve_web(host, port)
@@ -137,8 +139,11 @@ def worker_command(
         nonlocal last
         if time.monotonic() - last > SWEEP_EVERY_S:
             last = time.monotonic()
-            look()
-            close_forgotten()
+            try:
+                look()
+                close_forgotten()
+            except Exception:  # a folder's trouble is no reason to check nothing more
+                logging.getLogger(__name__).exception("watched folders")
 
     work(until_idle=until_idle, between=between)
 
@@ -375,7 +380,7 @@ def demo_command(
         if not no_serve and (can_show() or (sys.stdin.isatty() and not os.environ.get("CI"))):
             serve_command(
                 host="127.0.0.1", port=8000, dicom_port=11112, workers=1, ae_title="PHOTOPEAK", tls_port=2762, certificate=None,
-                key=None, authorities=None, daily_at="02:30", backup_to=None, keep_backups=14, home=home, lang=lang,
+                key=None, authorities=None, daily=True, daily_at="02:30", backup_to=None, keep_backups=14, home=home, lang=lang,
             )  # fmt: skip
 
 

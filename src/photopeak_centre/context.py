@@ -41,6 +41,7 @@ ENTRIES: tuple[tuple[tuple[str, str], tuple[tuple[str, str, str, str], ...]], ..
             ("courses", "Training", "培训", ""),
             ("people", "People", "人员", "manage_people"),
             ("senders", "Senders", "发送方", "manage_people"),
+            ("folders", "Watched folders", "监视文件夹", "manage_people"),
             ("audit", "Audit", "审计日志", "read_audit"),
             ("health", "Health", "运行状况", "read_audit"),
         ),

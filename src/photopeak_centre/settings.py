@@ -2,6 +2,7 @@
 
 PHOTOPEAK_HOME    folder of the database, the stored files and the secret key (default: .photopeak in the user's folder)
 DATABASE_URL      postgres://user:password@host:port/name instead of the SQLite file
+PHOTOPEAK_FOLDERS where watched folders may lie, separated by colons (default: inbox in the home)
 PHOTOPEAK_HOSTS   names under which browsers reach the centre, separated by commas
 PHOTOPEAK_ADDRESS https://qc.example.org: numbers of a half-year report's PDF link to the pages of their evidence
 PHOTOPEAK_HTTPS   1 behind an HTTPS proxy: secure cookies, and the proxy's X-Forwarded-Proto is believed
@@ -18,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 PACKAGE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("PHOTOPEAK_HOME") or Path.home() / ".photopeak")
 STORE = HOME / "store"
+#: watched folders may lie below these
+FOLDERS = [Path(place) for place in os.environ.get("PHOTOPEAK_FOLDERS", "").split(os.pathsep) if place] or [HOME / "inbox"]
 
 
 def _secret_key() -> str:

@@ -9,7 +9,7 @@ from photopeak_centre.audit import views as audit
 from photopeak_centre.checks import views as checks
 from photopeak_centre.devices import views as devices
 from photopeak_centre.devices import workbook
-from photopeak_centre.evidence import entering
+from photopeak_centre.evidence import entering, folders
 from photopeak_centre.evidence import views as evidence
 from photopeak_centre.hospitals import views as hospitals
 from photopeak_centre.jobs import views as jobs
@@ -52,6 +52,8 @@ urlpatterns = [
     path("items/<int:id>/frame.f4", evidence.item_frame, name="item_frame"),
     path("held/", evidence.held, name="held"),
     path("held/<int:id>/settle/", evidence.held_settle, name="held_settle"),
+    path("folders/", folders.folders, name="folders"),
+    path("folders/<int:id>/remove/", folders.folder_remove, name="folder_remove"),
     path("senders/", evidence.senders, name="senders"),
     path("senders/<int:id>/remove/", evidence.sender_remove, name="sender_remove"),
     path("jobs/", jobs.jobs, name="jobs"),

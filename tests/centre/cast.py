@@ -17,7 +17,7 @@ from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.keeping import refresh_latest
 from photopeak_centre.checks.models import Drawing, Judgement, Measurement, Result, Review
 from photopeak_centre.devices.models import Device, DeviceLimit
-from photopeak_centre.evidence.models import HandIn, Held, Item, Sender, Study
+from photopeak_centre.evidence.models import HandIn, Held, Item, Sender, Study, WatchedFolder
 from photopeak_centre.evidence.store import keep
 from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.jobs.models import Job
@@ -27,7 +27,7 @@ numbers = itertools.count(700_001)  # identifiers long enough to be found in a p
 #: cast_x.py beside this file: `things_of(organisation, device, result, by, word)`, by the name routes use; `CENTRE_ONLY`: those
 #: of them that no hospital's own role reaches; `COMMON`: those that belong to no hospital and are open to whoever may do the act
 _MORE = [importlib.import_module(file.stem) for file in sorted(Path(__file__).parent.glob("cast_*.py"))]
-CENTRE_ONLY = {"person", "sender"}.union(*(more.CENTRE_ONLY for more in _MORE))
+CENTRE_ONLY = {"person", "sender", "folder"}.union(*(more.CENTRE_ONLY for more in _MORE))
 COMMON: set[str] = set().union(*(getattr(more, "COMMON", set()) for more in _MORE))
 
 
@@ -151,6 +151,7 @@ def hospital(word: str, name: str, by: Person) -> Hospital:
     things: dict[str, Any] = {
         "hospital": organisation, "device": device, "limit": limit, "hand_in": hand_in, "study": study, "item": item, "held": held, "job": job, "result": result,
         "drawing": drawing, "sender": sender, "person": who,
+        "folder": WatchedFolder.objects.create(pk=next(numbers), organisation=organisation, path=f"/srv/{word}"),
     }  # fmt: skip
     for more in _MORE:
         things |= more.things_of(organisation, device, result, by, word)
