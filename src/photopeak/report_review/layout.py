@@ -381,6 +381,10 @@ def _bracketed_fields() -> re.Pattern[str]:
     return re.compile(rf"\[(?:{'|'.join(sorted((*FIELDS, *LABELS), key=len, reverse=True))})\]")
 
 
+RUN_ON = re.compile(  # 姓名:张三性别:男年龄:57岁
+    r"(?<=[\u4e00-\u9fff\d])(?<!患者)(?<!病人)(?<!申请)(?<!送检)(?<!开单)(?<!就诊)(?<!受检者)(?<!患儿)(?<!检查)(?<!报告)"
+    r"(?=(?:性别|年龄|科室|科别|住院号|门诊号|病历号|病案号|检查号|影像号|床号|检查日期|报告日期|申请科室|申请医[师生]|报告医[师生]|审核医[师生])[ ]*:)"
+)
 BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
 
 
@@ -403,11 +407,13 @@ def _labelled(characters: Characters) -> Characters:
         rows = list(_bracketed_fields().finditer(plain, line.start(), line.end()))
         for found in rows if len(rows) >= 2 else ():
             change[found.start()], change[found.end() - 1] = "  ", ":"
+    joined = {found.start() for found in RUN_ON.finditer(plain)}
     for found in BRACKETED.finditer(plain):
         change[found.start("open")], change[found.start("close")] = "", "  "
-    if not change:
+    if not change and not joined:
         return characters
     made: Characters = []
     for number, (one, place) in enumerate(characters):
+        made += ((" ", place), (" ", place)) if number in joined else ()
         made += ((sign, place) for sign in change.get(number, one))
     return made

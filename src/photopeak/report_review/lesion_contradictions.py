@@ -290,7 +290,7 @@ def only_in_impression(material: Material, elements: Elements, setting: Setting)
 
 
 DISEASE_OR_LESION = re.compile(
-    r"癌|恶性|转移|淋巴瘤|肿瘤|瘤|占位|结节|肿块|病灶|灶|浓聚|摄取|代谢|破坏|肿大|浸润|侵犯|受累|积液|metasta|malign|lesion|nodule|mass|uptake",
+    r"癌|恶性|转移|淋巴瘤|肿瘤|瘤|占位|结节|肿块|病灶|灶|浓聚|摄取|代谢|破坏|肿大|浸润|侵犯|受累|积液|脓肿|血肿|梗死|血栓|metasta|malign|lesion|nodule|mass|uptake",
     re.I,
 )
 

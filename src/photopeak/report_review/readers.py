@@ -125,7 +125,7 @@ WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\
 SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*报告(?![\u4e00-\u9fff:])",
+    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*报告?(?![\u4e00-\u9fff:])",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
@@ -136,6 +136,7 @@ OTHER_DATE = re.compile(
     re.I | re.A,
 )
 
+YEAR_MONTH = re.compile(r"(?<![\d.])20\d{2}\s*(?:年\s*(?:1[0-2]|0?[1-9])\s*月|[-./](?:1[0-2]|0?[1-9]))(?!\s*[-./\d])", re.A)
 SHORT = re.compile(r"(?<![\d.])\d{2}年\d{1,2}月\d{1,2}日", re.A)
 ARRIVED = re.compile(
     rf"(?:登记|就诊|受检|到检|预约|签到|注药|申请|送检)[^\n,;。\d]{{0,6}}{DATE}", re.A
@@ -184,7 +185,9 @@ def _exam_date(material: Material, rule: ElementRule) -> Found:
     found = exam_date(material)
     if found:
         return "present", (found,)
-    vague = next(_dates(material, EXAM_PARTIAL, "header", "technique"), None)
+    vague = next(_dates(material, EXAM_PARTIAL, "header", "technique"), None) or next(
+        _dates(material, YEAR_MONTH, "header"), None
+    )
     return ("partial", (vague,)) if vague else ("absent", ())
 
 

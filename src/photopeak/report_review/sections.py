@@ -284,7 +284,7 @@ SIGNED = re.compile(
     re.M,
 )
 SIGNS = re.compile(
-    r"^\s*R\s*:.{1,20}S\s*:|报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by",
+    r"^\s*R\s*[:/].{1,20}S\s*[:/]|报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by",
     re.I | re.A,
 )
 
