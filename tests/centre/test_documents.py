@@ -267,3 +267,16 @@ def test_a_hospital_sees_no_draft_and_no_finding_before_its_notice(stage):
     issue(made, by=stage.director, at=stage.later())
     assert Document.objects.visible_to(stage.physicist).get() == made
     assert Finding.objects.visible_to(stage.physicist).get() == finding
+
+
+def test_a_device_s_own_limit_is_named_in_the_language_of_the_paper(stage):
+    result = stage.result(6.2, "fail")
+    result.judgements.update(
+        criterion={**result.judgements.get().criterion, "standard": "Meridian 3.1", "edition": "厂家指标", "clause": ""}
+    )
+    from photopeak_centre.findings.life import raise_for_result
+
+    finding = raise_for_result(result, stage.inspector)
+    paper = compose(draft("notice", finding.organisation, finding=finding))
+    assert "（Meridian 3.1 厂家指标）" in "".join(one.text for one in paper.zh.paragraphs)
+    assert "(Meridian 3.1 manufacturer's specification)" in "".join(one.text for one in paper.en.paragraphs)

@@ -33,6 +33,8 @@ TITLES: dict[str, Words] = {
 }
 #: what is added to the centre's prefix, so that each kind is numbered for itself
 SERIES = {"notice": "", "reinspection_opinion": "复", "feedback_letter": "函", "site_record": "检", "certificate": "证"}
+#: what a device's own limit names in place of an edition
+BASES = (Words("manufacturer's specification", "厂家指标"), Words("acceptance baseline", "验收基线"))
 COURTESY = Words("Courtesy translation. The Chinese paper is the authoritative one.", "")
 LANGUAGES: tuple[Language, Language] = ("zh", "en")
 IN_THE_TEXT = 4  # so many verdicts are written out; the annex has all
@@ -78,7 +80,14 @@ def _drawings(document: Document) -> list[Drawing]:
     result = _result(document)
     if result is None or document.kind not in ("notice", "reinspection_opinion"):
         return []
-    return list(result.drawings.exclude(pixels=None).order_by("number")[:PICTURES])
+    return pictures_of(result)
+
+
+def pictures_of(result: Result) -> list[Drawing]:
+    """The pictures that people are shown of a result: maps of deviation where there are any, else what was measured on."""
+    pictures = list(result.drawings.exclude(pixels=None).order_by("number"))
+    maps = [one for one in pictures if (one.about or {}).get("palette") == "deviation"]
+    return (maps or pictures)[:PICTURES]
 
 
 def _result(document: Document) -> Result | None:
@@ -391,7 +400,8 @@ class _Composer:
         if clause:
             clause = self.said(f", {clause}", f"，{clause}" if not clause[0].isdigit() else f"，第{clause}条")
         zh, _, en = c.standard.partition(" / ")  # a checklist is named in both languages
-        return f"{zh if self.zh or not en else en} {c.edition}".strip() + clause
+        edition = next((said.say(self.language) for said in BASES if c.edition in (said.en, said.zh)), c.edition)
+        return f"{zh if self.zh or not en else en} {edition}".strip() + clause
 
     def _provisional(self, verdicts: Iterable[Verdict]) -> list[str]:
         if not any(v.criterion is not None and v.criterion.has_limit and v.criterion.provisional for v in verdicts):

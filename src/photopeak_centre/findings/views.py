@@ -23,6 +23,7 @@ from photopeak_centre.findings.forms import CalendarForm, PracticeForm, Response
 from photopeak_centre.findings.life import act, appeal_until, names_of, possible, verdict_from, words_of
 from photopeak_centre.findings.models import STATES, Act, Attachment, CalendarYear, Document, Finding, Practice, TextBlock
 from photopeak_centre.findings.overdue import WAITS_FOR, calendar_warnings, days_late, due_soon, overdue
+from photopeak_centre.findings.papers import TITLES, pictures_of
 from photopeak_centre.findings.texts import DEFAULTS, PLACEHOLDERS, texts_of
 from photopeak_centre.findings.working_days import shipped
 from photopeak_centre.keyset import page_of
@@ -145,7 +146,7 @@ def _seen(name: str, at: Any, result: Result | None, finding: Finding, verdicts:
         row = writer.row(verdict)
         rows.append(row if verdict.measurement else replace(row, quantity=in_words(words_of(verdict, verdicts))))
     rows = aligned(rows)
-    pictures = list(result.drawings.exclude(pixels=None).order_by("number")[:2]) if result else []
+    pictures = pictures_of(result) if result else []
     return Seen(name=name, at=result.acquired if result else at, result=result, rows=rows, pictures=pictures)
 
 
@@ -360,8 +361,6 @@ def document_texts(request: HttpRequest) -> HttpResponse:
                     TextBlock.objects.update_or_create(kind=kind, place=place, defaults={"zh": zh, "en": en})
             record("texts changed", f"texts of {kind}", person=request.user, texts=texts_of(kind))
         return redirect(f"{request.path}?kind={kind}")
-    from photopeak_centre.findings.papers import TITLES
-
     kinds = [(name, in_words(words)) for name, words in TITLES.items()]
     placeholders = [("{" + name + "}", in_words(words)) for name, words in PLACEHOLDERS.items()]
     return render(request, "findings/texts.html", {"form": form, "kind": kind, "kinds": kinds, "placeholders": placeholders})
