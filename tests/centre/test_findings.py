@@ -198,7 +198,17 @@ def test_roles_do_their_own_acts_only_and_only_at_their_own_hospital(stage):
     with pytest.raises(IllegalAct, match="role"):
         act(finding, "receive", by=stranger)
     assert possible(finding, stage.physicist) == ["receive"]
-    assert possible(finding, stage.director) == ["receive", "withdraw", "escalate"]
+    assert possible(finding, stage.director) == ["receive", "withdraw", "escalate"]  # its deadline lies in the past by now
+
+
+def test_what_was_not_answered_is_reported_only_when_its_deadline_has_passed(stage):
+    finding = stage.raised()
+    stage.do(finding, "notify")
+    with pytest.raises(IllegalAct, match="deadline has not passed"):
+        stage.do(finding, "escalate", words="逾期")
+    stage.now += datetime.timedelta(days=90)
+    assert stage.do(finding, "escalate", words="逾期未反馈").after == "escalated"
+    assert stage.do(finding, "notify").after == "notified"
 
 
 def test_an_objection_has_its_own_deadline_and_gives_the_days_back(stage):

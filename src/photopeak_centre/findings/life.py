@@ -49,6 +49,8 @@ RESPONSE = {
     "date": Words("the date of completion", "完成日期"),
 }
 FINAL = ("closed", "withdrawn")
+#: states that wait for the hospital; what has not been answered is reported only when its deadline has passed
+ANSWERS = ("notified", "received")
 
 
 def raise_from(
@@ -171,6 +173,8 @@ def act(
         _grounds(name, words, given)
         _same_hospital(row.organisation, None, result, None)
         _suits(row, document)
+        if name == "escalate" and row.state in ANSWERS and not _is_late(row, at):
+            raise IllegalAct(en="Its deadline has not passed yet.", zh="期限未到，不能上报。")
         if name == "appeal":
             given["due_before"] = None if row.due is None else row.due.isoformat()
             _in_time_to_object(row, acts, at)
@@ -211,7 +215,13 @@ def act(
 def possible(finding: Finding, person: Any) -> list[str]:
     """The acts that the state allows and this person may do, in the order of the table."""
     acts = [name for state, name in LIFE_OF_A_FINDING if state == finding.state]
+    if finding.state in ANSWERS and not _is_late(finding, timezone.now()):
+        acts.remove("escalate")
     return [name for name in acts if any(person.may(one) for one in WHO[name])]
+
+
+def _is_late(finding: Finding, at: datetime.datetime) -> bool:
+    return finding.due is not None and timezone.localdate(at) > finding.due
 
 
 def _may(row: Finding, name: str, by: Any) -> None:

@@ -41,6 +41,11 @@ IN_THE_TEXT = 4  # so many verdicts are written out; the annex has all
 PICTURES = 2
 
 
+def edition_in(edition: str, language: Language) -> str:
+    """The edition of a standard, or what stands in its place for a device's own limit, in that language."""
+    return next((said.say(language) for said in BASES if edition in (said.en, said.zh)), edition)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """A paper in both languages, and the drawings its annexes show: by name, the sha256 of the SVG in each language."""
@@ -400,8 +405,7 @@ class _Composer:
         if clause:
             clause = self.said(f", {clause}", f"，{clause}" if not clause[0].isdigit() else f"，第{clause}条")
         zh, _, en = c.standard.partition(" / ")  # a checklist is named in both languages
-        edition = next((said.say(self.language) for said in BASES if c.edition in (said.en, said.zh)), c.edition)
-        return f"{zh if self.zh or not en else en} {edition}".strip() + clause
+        return f"{zh if self.zh or not en else en} {edition_in(c.edition, self.language)}".strip() + clause
 
     def _provisional(self, verdicts: Iterable[Verdict]) -> list[str]:
         if not any(v.criterion is not None and v.criterion.has_limit and v.criterion.provisional for v in verdicts):

@@ -23,7 +23,7 @@ from photopeak_centre.findings.forms import CalendarForm, PracticeForm, Response
 from photopeak_centre.findings.life import act, appeal_until, names_of, possible, verdict_from, words_of
 from photopeak_centre.findings.models import STATES, Act, Attachment, CalendarYear, Document, Finding, Practice, TextBlock
 from photopeak_centre.findings.overdue import WAITS_FOR, calendar_warnings, days_late, due_soon, overdue
-from photopeak_centre.findings.papers import TITLES, pictures_of
+from photopeak_centre.findings.papers import TITLES, edition_in, pictures_of
 from photopeak_centre.findings.texts import DEFAULTS, PLACEHOLDERS, texts_of
 from photopeak_centre.findings.working_days import shipped
 from photopeak_centre.keyset import page_of
@@ -186,7 +186,9 @@ def _cited(shown: Finding) -> list[str]:
     found = []
     for verdict in shown.verdicts:
         c = verdict.get("criterion") or {}
-        line = ", ".join(filter(None, (f"{c.get('standard', '')} {c.get('edition', '')}".strip(), c.get("clause", ""))))
+        zh, _, en = c.get("standard", "").partition(" / ")
+        standard = f"{(en if language() == 'en' else '') or zh} {edition_in(c.get('edition', ''), language())}".strip()
+        line = ", ".join(filter(None, (standard, c.get("clause", ""))))
         if line and line not in found:
             found.append(line)
     return found
