@@ -158,3 +158,30 @@ def test_a_weighted_fit_of_sixteen_tubes_takes_a_millisecond_at_most():
         fit_curve(DOSES, y, 1 / COUNTED.of(y + 400))
         times.append(time.perf_counter() - begun)
     assert min(times) <= 1e-3
+
+
+def test_five_parameters_are_fitted_to_counted_tubes_of_shapes_of_every_kind():
+    """In nineteen of twenty; in the rest the slope runs to its end as well, which is no curve but a kink."""
+    rng, fitted = np.random.default_rng(1), 0
+    for n in range(60):
+        family = ("reader", "growth")[n % 2]
+        b, g, c = (float(np.exp(rng.uniform(*np.log(ends)))) for ends in ((0.5, 3), (0.15, 8), (2, 100)))
+        truth = Curve(a=12000.0, d=200.0, b=b, c=c, g=g, family=family)
+        dose = np.repeat(np.concatenate([[0], np.geomspace(0.5, 500, 8)]), 2)
+        mean = truth.response(dose)
+        variance = 900 + mean + (0.015 * mean) ** 2
+        fit = fit_curve(dose, mean + rng.normal(size=18) * np.sqrt(variance), 1 / variance, Model(five=True, family=family))
+        fitted += fit.converged
+        assert not fit.converged or fit.scatter < 4
+    assert fitted >= 57
+
+
+def test_where_the_fifth_parameter_has_no_end_the_limiting_shape_is_fitted_and_said_to_be():
+    """A Gompertz curve: g without bound. The doses are read all the same."""
+    dose = np.repeat(np.concatenate([[0], np.geomspace(0.5, 500, 8)]), 2)
+    response = 200 + 11800 * np.exp(-dose / 30)
+    fit = fit_curve(dose, response, np.ones_like(dose), Model(five=True))
+    assert fit.converged
+    assert fit.limiting
+    assert fit.curve.dose(200 + 11800 * math.exp(-1)) == pytest.approx(30, rel=2e-3)
+    assert fit.freedom == 18 - 4

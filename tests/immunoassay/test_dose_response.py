@@ -122,15 +122,19 @@ def test_the_interval_of_a_dose_covers_the_truth(table):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("curve", "options", "least"),
-    [(FALLING, {}, 0.93), (RISING, {}, 0.93), (FALLING, {"weights": "replicates"}, 0.92)],
-    ids=["ria", "irma", "estimated"],
-)
-def test_the_interval_of_each_dose_covers_93_to_97_per_cent_in_2000_assays(table, curve, options, least):
-    """A variance estimated from the replicates of one assay is itself uncertain and may cost one per cent."""
-    shares = covered(table, 2000, curve, seed=7, **options)
-    assert all(least <= share <= 0.97 for share in shares)
+@pytest.mark.parametrize("curve", [FALLING, RISING], ids=["ria", "irma"])
+def test_the_interval_of_each_dose_covers_93_to_97_per_cent_in_2000_assays(table, curve):
+    shares = covered(table, 2000, curve, seed=7)
+    print(shares)
+    assert all(0.93 <= share <= 0.97 for share in shares)
+
+
+@pytest.mark.full
+@pytest.mark.xfail(strict=True, reason="93.5 to 97.4 %: a power of the response is too simple for the scatter of counted tubes")
+def test_the_interval_covers_93_to_97_per_cent_where_the_variance_is_estimated_as_well(table):
+    shares = np.mean([covered(table, 500, seed=seed, weights="replicates") for seed in (71, 72)], axis=0)
+    print(shares)
+    assert all(0.93 <= share <= 0.97 for share in shares)
 
 
 def test_fitted_doses_are_unbiased(table):

@@ -21,6 +21,7 @@ LN_B, LN_G = (math.log(0.02), math.log(60.0)), (math.log(0.01), math.log(1000.0)
 MOST_AT_START = 200  #: tubes
 SMALL = 1e-10
 ARITHMETIC = 1e-7  #: a step so small that a cost which does not fall tells of rounding alone
+SETTLED = 1e-3  #: of the sum of squares, over the second half of the steps
 MOST_STEPS, LARGEST_DAMPING = 200, 1e12
 
 
@@ -53,6 +54,7 @@ class Fit:
     freedom: int
     converged: bool
     model: Model
+    limiting: bool = False  #: the fifth parameter ran to its end and is held there: the limiting shape suits the standards best
 
     @property
     def scatter(self) -> float:
@@ -75,6 +77,9 @@ def fit_curve(dose: npt.ArrayLike, response: npt.ArrayLike, weights: npt.ArrayLi
     if best is None:
         raise ValueError("no curve can be started: the responses or the doses do not differ")
     cost, parameters, converged = best
+    if _g_at_edge(parameters) and wanted.five:
+        # the standards want the limiting shape: with the fifth parameter there, the others have their minimum
+        cost, parameters, converged = _levenberg_marquardt(parameters, t, y, roots, wanted, held=(4,))
     return _fit(cost, parameters, converged, t, roots, wanted)
 
 
@@ -159,11 +164,22 @@ def _asymptotes(share: Floats, y: Floats, roots: Floats, model: Model) -> tuple[
     return np.where(np.isfinite(cost), cost, np.inf), a, d
 
 
-def _levenberg_marquardt(start: Floats, t: Floats, y: Floats, roots: Floats, model: Model) -> tuple[float, Floats, bool]:
-    """Minimise sum(roots (y - f))^2 from `start`; (cost, parameters, converged)."""
-    free = list(model.free)
+def _g_at_edge(parameters: Floats) -> bool:
+    return min(float(parameters[4]) - LN_G[0], LN_G[1] - float(parameters[4])) <= 1e-9
+
+
+def _levenberg_marquardt(
+    start: Floats, t: Floats, y: Floats, roots: Floats, model: Model, held: tuple[int, ...] = ()
+) -> tuple[float, Floats, bool]:
+    """Minimise sum(roots (y - f))^2 from `start`; (cost, parameters, converged).
+
+    Five parameters may lie on a ridge where they still move while the curve does not: that the sum of squares no longer falls by
+    what the residuals could tell is convergence as well.
+    """
+    free = [n for n in model.free if n not in held]
     at, damping = start.copy(), 1e-4
     residual, slopes, cost = _weighed(at, t, y, roots, model, free)
+    costs = [cost]
     for _ in range(MOST_STEPS):
         normal, gradient = slopes @ slopes.T, slopes @ residual
         diagonal = normal.diagonal().copy()
@@ -184,9 +200,10 @@ def _levenberg_marquardt(start: Floats, t: Floats, y: Floats, roots: Floats, mod
             return cost, at, _stationary(slopes, residual, cost)
         gain = cost - further[2]
         at, (residual, slopes, cost), damping = trial, further, max(damping / 30, 1e-14)
+        costs.append(cost)
         if moved <= SMALL or (gain <= 1e-14 * cost and moved <= 1e-6):
             return cost, at, True
-    return cost, at, False
+    return cost, at, model.five and costs[len(costs) // 2] - cost <= SETTLED * cost
 
 
 def _moved(step: Floats, at: Floats, free: list[int]) -> float:
@@ -221,13 +238,14 @@ def _stationary(slopes: Floats, residual: Floats, cost: float) -> bool:
 
 
 def _fit(cost: float, parameters: Floats, converged: bool, t: Floats, roots: Floats, model: Model) -> Fit:
-    free = np.array(model.free)
+    limiting = model.five and _g_at_edge(parameters)
+    free = np.array([n for n in model.free if not (limiting and n == 4)])
     slopes = evaluated(parameters, t, model.family)[1][free] * roots
     covariance = np.zeros((5, 5))
     covariance[np.ix_(free, free)] = _inverse(slopes @ slopes.T)
     a, d, ln_b, ln_c, ln_g = (float(value) for value in parameters)
     curve = Curve(a=a, d=d, b=math.exp(ln_b), c=math.exp(ln_c), g=math.exp(ln_g), family=model.family)
-    edge = min(ln_b - LN_B[0], LN_B[1] - ln_b, ln_g - LN_G[0], LN_G[1] - ln_g) <= 1e-9
+    edge = min(ln_b - LN_B[0], LN_B[1] - ln_b) <= 1e-9
     return Fit(
         curve=curve,
         covariance=covariance,
@@ -235,6 +253,7 @@ def _fit(cost: float, parameters: Floats, converged: bool, t: Floats, roots: Flo
         freedom=len(t) - len(free),
         converged=converged and not edge and bool(np.isfinite(covariance).all()),
         model=model,
+        limiting=limiting,
     )
 
 

@@ -122,6 +122,7 @@ def curve_of(standards: Standards, variance: Variance, asked: Asked, name: str) 
         lowest=float(above.min()),
         highest=float(above.max()),
         zero_response=standards.zero_gross,
+        scaled_at=float(np.mean(np.log(np.maximum(np.abs(standards.gross), np.finfo(float).tiny)))),
     )
     return curve, line
 

@@ -19,6 +19,15 @@ SIGNIFICANT = 0.01
 
 def standard_remarks(assay: Assay, standards: Standards, curve: StandardCurve) -> list[Remark]:
     said = _apart(standards, curve) + _order(standards, curve) + _variance(assay, curve)
+    if curve.fit.limiting:
+        said.append(
+            remark(
+                "limiting_shape",
+                en="the standards do not determine the fifth parameter; the limiting shape of the family is fitted and the "
+                "uncertainties are those of the other four. Doses between the standards are hardly touched by it",
+                zh="标准品不能确定第五个参数；采用该曲线族的极限形状，不确定度仅含其余四个参数。标准品范围内的剂量几乎不受影响",
+            )
+        )
     return said + (_asymmetry(standards, curve) if not curve.fit.model.five and curve.fit.freedom > 3 else [])
 
 

@@ -25,11 +25,11 @@ Index = npt.NDArray[np.intp]
 FEWEST = 5  #: results of a column below which nothing can be said
 EFFECTIVE = 0.6  #: degrees of freedom of algorithm A's spread, per result
 FITS = 5.5  #: standard deviations within which a slip explains a result
-FINE, COARSE = 0.1, 0.4  #: steps of the integrals in one and in two dimensions, standard deviations
+FINE, COARSE = 0.2, 0.5  #: steps of the integrals in one and in two dimensions, standard deviations
 STEPS = np.arange(-FITS, FITS + COARSE / 2, COARSE)
 STEP, MOST_EVIDENCE = 0.02, 60.0  #: of the threshold, in units of ln
-LABORATORIES = np.arange(-4.0, 4.1, 0.5)  #: standard deviations between laboratories that the integrals visit
-MOST_COLUMNS = 60  #: that they visit; of more, as many evenly chosen ones
+LABORATORIES = np.arange(-4.0, 4.1, 0.8)  #: standard deviations between laboratories that the integrals visit
+MOST_COLUMNS = 24  #: that they visit; of more, as many evenly chosen ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ class StandardCurve:
     lowest: float  #: lowest and highest dose of a standard above zero
     highest: float
     zero_response: float | None  #: mean gross response of the zero standard
+    scaled_at: float = 0.0  #: mean ln gross response of the standards, whose residuals give the scale of a relative variance
 
     @property
     def curve(self) -> Curve:
@@ -66,9 +67,9 @@ class StandardCurve:
         """Factor on the variance function that gives the variance of a tube."""
         return 1.0 if self.believed else self.fit.scatter
 
-    @cached_property
-    def quantile(self) -> float:
-        return float(scipy.stats.t.ppf(0.975, max(self.fit.freedom, 1)))
+    def quantile(self, gross: float) -> float:
+        """Student's t for a variance at this response; wider where the variance function itself was estimated elsewhere."""
+        return float(scipy.stats.t.ppf(0.975, self.variance.freedom_at(gross, self.scaled_at, self.fit.freedom)))
 
     @cached_property
     def _band(self) -> tuple[Floats, Floats, Floats]:
@@ -88,7 +89,8 @@ class StandardCurve:
         own = float(self.variance.of(gross)) / tubes
         of_curve, slope = slopes_at(self.fit, found)
         spread = max(math.sqrt(self.fit.scatter * (own + float(of_curve))) / abs(float(slope)), LEAST_SPREAD)
-        reach = self.quantile * spread
+        quantile = self.quantile(gross)
+        reach = quantile * spread
         at, fitted, band = self._band
         if reach < 4 * (at[1] - at[0]):  # narrower than the grid can tell, and then straight
             return FittedDose(
@@ -97,7 +99,7 @@ class StandardCurve:
                 lower=math.log(found) - reach,
                 upper=math.log(found) + reach,
             )
-        beyond = (fitted - net) ** 2 - self.quantile**2 * self.fit.scatter * (own + band)
+        beyond = (fitted - net) ** 2 - quantile**2 * self.fit.scatter * (own + band)
         lower, upper = _bounds(at, beyond, math.log(found))
         return FittedDose(ln_dose=math.log(found), u_ln=reach / 2, lower=lower, upper=upper)
 

@@ -7,6 +7,7 @@ whose exponent is estimated from the pooled replicates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Variance:
     exponent: float | None = None
     level: float = 1.0
     least: float = 0.0  #: responses below this are treated as this one in a power function
+    moment: float | None = None  #: of an estimated exponent: sum of degrees of freedom times (ln response - their mean)^2
     absolute: bool = False
 
     def of(self, response: npt.ArrayLike) -> Floats:
@@ -41,6 +43,19 @@ class Variance:
             return np.asarray(self.level * np.maximum(np.abs(y), self.least) ** self.exponent, dtype=np.float64)
         found = self.constant + self.linear * np.maximum(y, 0.0) + self.quadratic * y * y
         return np.asarray(np.maximum(found, np.finfo(float).tiny), dtype=np.float64)
+
+    def freedom_at(self, response: float, scaled_at: float, freedom: int) -> float:
+        """Degrees of freedom that a variance at `response` is worth, where its scale has `freedom` of them, from tubes whose mean
+        ln response is `scaled_at`.
+
+        An exponent that was estimated makes the variance less certain the further the response is from there: the variance of its
+        logarithm grows by 2 (ln y - scaled_at)^2 / moment (Fisher information of the exponent) beside the scale's 2 / freedom.
+        """
+        known = max(freedom, 1)
+        if self.moment is None:
+            return known
+        away = math.log(max(abs(response), self.least)) - scaled_at
+        return 1 / (1 / known + away**2 / self.moment)
 
     @property
     def uniform(self) -> bool:
@@ -70,8 +85,11 @@ def estimated_variance(groups: Sequence[Floats]) -> Variance | None:
     powers = np.exp(np.outer(EXPONENTS, logs))
     levels = (freedom * variances / powers).sum(axis=1) / freedom.sum()
     likelihood = -0.5 * (freedom.sum() * np.log(levels) + (np.outer(EXPONENTS, logs) * freedom).sum(axis=1))
-    best = int(np.argmax(likelihood))
-    return Variance(exponent=float(EXPONENTS[best]), level=float(levels[best]), least=least)
+    best, centre = int(np.argmax(likelihood)), float(freedom @ logs / freedom.sum())
+    moment = float(freedom @ (logs - centre) ** 2)
+    if moment <= 0:
+        return None
+    return Variance(exponent=float(EXPONENTS[best]), level=float(levels[best]), least=least, moment=moment)
 
 
 def unequal_scatter(groups: Sequence[Floats]) -> float:
