@@ -91,6 +91,7 @@ def test_four_results_give_no_consensus_verdict_and_name_the_far_one(table):
     result = performance_score(table("laboratory,value", FOUR), allowable_percent=25)
     assert outcomes(result) == {}
     assert {"too_few_results", "far_result"} <= codes(result)
+    assert "no_allowable_error" not in codes(result)
     assert any("D 80" in one.words.zh for one in result.remarks)
 
 

@@ -212,7 +212,7 @@ def _remarks(
     said += [one for group in groups if (one := target_words(group)) is not None]
     said += unused_results(table.results)
     said += _limit_results(results)
-    if not some_limit:
+    if not some_limit and any(one.measurements for one in results):
         said.append(
             remark(
                 "no_allowable_error",
