@@ -73,7 +73,7 @@ class Centre:
         return context
 
     def _console(self, message):
-        if message.type == "error":
+        if message.type == "error" and "status of 422" not in message.text:  # a form that is shown again with its errors
             self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def asked_elsewhere(self):

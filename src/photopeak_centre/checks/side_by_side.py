@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from photopeak.present.numbers import MINUS, Written, significant, unit_label, written
+from photopeak.present.numbers import MINUS, Written, to_place, unit_label, written
 from photopeak.present.places import place
 from photopeak_centre.checks.models import Measurement, Result
 from photopeak_centre.checks.rows import quantities
@@ -61,23 +61,26 @@ def side_by_side(result: Result, before: Result | None) -> list[Beside]:
 
 def _row(result: Result, one: Measurement, earlier: Measurement | None, region: dict[str, Any] | None) -> Beside:
     known = quantities().get((result.procedure, one.quantity))
+    now = written(one.value, one.uncertainty)
+    digits = -len(now.value.partition(".")[2])
     return Beside(
         quantity=in_words(known.words) if known else one.quantity,
         where=place(one.where, language()),
         unit=unit_label(one.unit, language()),
-        now=written(one.value, one.uncertainty),
+        now=now,
         before=None if earlier is None else written(earlier.value, earlier.uncertainty),
-        change="" if earlier is None else _signed(one.value - earlier.value),
+        change="" if earlier is None else _signed(one.value - earlier.value, digits),
         region=None
         if region is None
-        else {**region, **{key: significant(region[key], 3) for key in ("low", "median", "high")}},
+        else {**region, **{key: to_place(region[key], digits) for key in ("low", "median", "high")}},
         strip="" if region is None else _strip(one.value, region),
     )
 
 
-def _signed(change: float) -> str:
-    text = significant(change, 2)
-    return text if text.startswith(MINUS) or not change else f"+{text}"
+def _signed(change: float, digits: int) -> str:
+    """A difference with its sign, to the decimal place of the value it changes."""
+    text = to_place(change, digits)
+    return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
 
 def _strip(value: float, region: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from photopeak.immunoassay.westgard import Scored, rules_broken
 from photopeak.present.numbers import COVERAGE, unit_label
 from photopeak.present.places import place
 from photopeak_centre.checks.models import Latest, Measurement
@@ -15,12 +16,19 @@ from photopeak_centre.said import in_words, language
 
 FEWEST_OTHERS = 5
 MOST_POINTS = 2000
+BASELINE_TESTS, FEWEST_TESTS = 20, 8  # of a control chart
 
 
 def trend_of(device: Device, procedure: str, quantity: str) -> dict[str, Any]:
-    """Series by place of [time, value, U (k = 2), outcome], and the limits of the last judgements."""
+    """Series by place of [time, value, U (k = 2), outcome, result, stage], each with its control chart where it is long enough,
+    and the limits of the last judgements."""
     rows = Measurement.objects.filter(device=device, quantity=quantity, result__procedure=procedure, result__superseded_by=None)
-    rows = rows.exclude(result__review="rejected").prefetch_related("judgements").order_by("-acquired", "-id")[:MOST_POINTS]
+    rows = (
+        rows.exclude(result__review="rejected")
+        .select_related("result")
+        .prefetch_related("judgements")
+        .order_by("-acquired", "-id")[:MOST_POINTS]
+    )
     known = quantities().get((procedure, quantity))
     series: dict[str, list[Any]] = {}
     limits: dict[tuple[float | None, float | None], dict[str, Any]] = {}
@@ -29,7 +37,9 @@ def trend_of(device: Device, procedure: str, quantity: str) -> dict[str, Any]:
         outcome = worst([j.outcome for j in judged]) if judged else ""
         expanded = None if row.uncertainty is None else COVERAGE * row.uncertainty
         named = place(row.where, language()) or "—"
-        series.setdefault(named, []).append([row.acquired.isoformat(), row.value, expanded, outcome, row.result_id])
+        series.setdefault(named, []).append(
+            [row.acquired.isoformat(), row.value, expanded, outcome, row.result_id, row.result.stage]
+        )
         for j in judged:
             c = j.criterion or {}
             if c.get("lower") is not None or c.get("upper") is not None:
@@ -37,9 +47,20 @@ def trend_of(device: Device, procedure: str, quantity: str) -> dict[str, Any]:
     return {
         "quantity": in_words(known.words) if known else quantity,
         "unit": unit_label(known.unit, language()) if known else "",
-        "series": [{"name": name, "points": points} for name, points in series.items()],
+        "series": [{"name": name, "points": points, "control": control_of(points)} for name, points in series.items()],
         "limits": list(limits.values())[:4],
     }
+
+
+def control_of(points: list[list[Any]]) -> dict[str, Any] | None:
+    """Levey-Jennings: mean and s of the first tests, and Westgard's rules that each test breaks; None for too few tests."""
+    values = [point[1] for point in points]
+    first = values[:BASELINE_TESTS]
+    if len(first) < FEWEST_TESTS or not (sd := statistics.stdev(first)):
+        return None
+    mean = statistics.fmean(first)
+    scored = [Scored(run=str(n), series="", z=(value - mean) / sd) for n, value in enumerate(values)]
+    return {"mean": mean, "sd": sd, "n": len(first), "rules": [list(rules) for rules in rules_broken(scored)]}
 
 
 def distribution(device: Device, procedure: str, quantity: str) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from photopeak.finding import IllegalAct
 from photopeak.present.phrases import stage_name
@@ -156,6 +158,7 @@ def pixels(request: HttpRequest, shown: Drawing) -> HttpResponse:
 
 
 FEWEST_HOSPITALS = 5
+BAR = 200  # width of a bar, in px
 MOST_QUANTITIES = 14
 MOST_SIGNS = 400  #: of a page; a larger region's signs stand for ten or a hundred devices each
 RANK = ("fail", "undecided", "pass", "not_assessed")
@@ -182,7 +185,7 @@ def region(request: HttpRequest) -> HttpResponse:
         {
             "name": names[kind],
             "all": sum(of.values()),
-            "outcomes": of,
+            "counts": [(outcome, of.get(outcome, 0)) for outcome in ("pass", "fail", "undecided", "not_assessed")],
             "signs": _signs(of, per_sign),
             "hospitals": hospitals[kind],
         }
@@ -193,8 +196,30 @@ def region(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "checks/region.html",
-        {"kinds": shown, "few": few, "where": _where_it_fails(), "all": whole, "per_sign": per_sign},
+        {
+            "kinds": shown,
+            "few": few,
+            "where": [{**row, "bar": _bar(row, whole)} for row in _where_it_fails()],
+            "all": whole,
+            "per_sign": per_sign,
+        },
     )
+
+
+def _bar(row: dict[str, Any], devices: int) -> SafeString:
+    """Devices by outcome as one bar against all devices, so that the untested show; the same numbers stand in the row."""
+    parts, x = [], 0.0
+    for outcome in ("pass", "not_assessed", "undecided", "fail"):
+        width = BAR * row[outcome] / max(devices, 1)
+        if width:
+            parts.append(
+                format_html('<rect class="bar-{}" x="{}" y="1" width="{}" height="12"/>', outcome, f"{x:.1f}", f"{width:.1f}")
+            )
+        x += width
+    return format_html(
+        '<svg class="bar-of" viewBox="0 0 {0} 14" aria-hidden="true"><rect class="bar-all" x=".5" y="1" width="{1}" height="12"/>{2}</svg>',
+        BAR, BAR - 1, mark_safe("".join(parts)),
+    )  # fmt: skip
 
 
 def _signs(of: dict[str, int], per_sign: int) -> list[str]:

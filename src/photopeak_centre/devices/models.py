@@ -93,7 +93,7 @@ class DeviceLimit(models.Model):
         where: dict[str, Any] = self.where
         return Criterion(
             standard=self.source,
-            edition=self.get_basis_display(),
+            edition="",
             clause="",
             quantity=self.quantity,
             procedure=self.procedure,

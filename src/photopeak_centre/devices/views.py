@@ -10,11 +10,15 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
+from photopeak.present.numbers import ABSENT, unit_label
+from photopeak.present.numbers import limit as bounds
+from photopeak.present.phrases import stage_name
+from photopeak.present.places import place
 from photopeak.procedure import roll
 from photopeak.table import number
 from photopeak_centre.audit.chain import record
 from photopeak_centre.checks.models import Latest, Result
-from photopeak_centre.checks.rows import latest_rows, quantities
+from photopeak_centre.checks.rows import LatestRow, latest_rows, quantities, quantity_named
 from photopeak_centre.checks.side_by_side import last_test
 from photopeak_centre.checks.stages import stages
 from photopeak_centre.checks.trend import distribution, trend_of
@@ -23,7 +27,7 @@ from photopeak_centre.devices.models import KINDS, Device, DeviceLimit
 from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.keyset import page_of
 from photopeak_centre.routes import getter, route
-from photopeak_centre.said import in_words, now_said, said
+from photopeak_centre.said import in_words, language, now_said, said
 from photopeak_centre.tenancy import get_for
 
 
@@ -198,16 +202,33 @@ def device(request: HttpRequest, shown: Device) -> HttpResponse:
         "devices/page.html",
         {
             "device": shown,
-            "rows": rows,
+            "rows": [row for row in rows if _speaks(row)],
+            "without_limit": [row for row in rows if not _speaks(row)],
             "worst": next((row for row in rows if row.outcome in ("fail", "undecided")), None),
             "viewer": viewer_of(pictured, last_test(pictured)) if pictured else None,
             "viewer_words": viewer_words(),
             "pictured": pictured,
             "results": standing.order_by("-acquired", "-id")[:30],
-            "limits": shown.limits.order_by("quantity", "id"),
+            "limits": [_said(limit) for limit in shown.limits.order_by("procedure", "quantity", "id")],
             "series": _series(shown),
         },
     )
+
+
+def _speaks(row: LatestRow) -> bool:
+    """Whether a limit has judged the row."""
+    return row.outcome != "not_assessed" or row.row.limit != ABSENT
+
+
+def _said(limit: DeviceLimit) -> DeviceLimit:
+    """The limit with what it is of in words."""
+    known = quantities().get((limit.procedure, limit.quantity)) or quantity_named(limit.quantity)
+    limit.words = in_words(known.words) if known else limit.quantity  # type: ignore[attr-defined]
+    limit.place = place(limit.where, language())  # type: ignore[attr-defined]
+    limit.bounds = bounds(limit.lower, limit.upper)  # type: ignore[attr-defined]
+    limit.unit_said = unit_label(limit.unit, language())  # type: ignore[attr-defined]
+    limit.stage_said = stage_name(limit.stage, language())  # type: ignore[attr-defined]
+    return limit
 
 
 def _series(shown: Device) -> list[dict[str, Any]]:
@@ -220,7 +241,8 @@ def _series(shown: Device) -> list[dict[str, Any]]:
         test = in_words(tests[row.procedure].words) if row.procedure in tests else row.procedure
         one = {"procedure": row.procedure, "quantity": row.quantity, "words": name, "test": test}
         found[key] = {**one, "rank": min(rank, found.get(key, {"rank": 9})["rank"])}
-    return sorted(found.values(), key=lambda one: (one["rank"], one["words"]))[:12]
+    ordered = sorted(found.values(), key=lambda one: (one["rank"], one["words"]))[:24]
+    return [{**one, "first": n < 5 and (one["rank"] < 3 or n == 0)} for n, one in enumerate(ordered)]
 
 
 @route("device", act="see")

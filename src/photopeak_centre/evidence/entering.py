@@ -30,6 +30,7 @@ from photopeak_centre.routes import route
 from photopeak_centre.said import in_words, language, now_said, said
 
 FIRST_ROWS = 8
+MOST_LISTED = 300
 #: disciplines by the kind of device whose tests they are
 KINDS_OF = {
     "activity_meter": ("activity_meter",),
@@ -57,7 +58,9 @@ class About(forms.Form):
     """Whose test it is, of which device, when and at which stage."""
 
     organisation = forms.ModelChoiceField(Organisation.objects.none(), label=said("hospital", "医院"), empty_label=None)
-    device = forms.ModelChoiceField(Device.objects.none(), label=said("device", "设备"), required=False)
+    device = forms.ModelChoiceField(
+        Device.objects.none(), label=said("device", "设备"), required=False, empty_label=said("none", "不关联")
+    )
     measured = forms.CharField(label=said("measured on", "检测时间"), max_length=40)
     stage = forms.ChoiceField(label=said("stage", "检测阶段"))
     token = forms.UUIDField(widget=forms.HiddenInput)
@@ -69,6 +72,9 @@ class About(forms.Form):
         devices = Device.objects.visible_to(person).filter(in_use=True).select_related("organisation")
         self.fields["device"].queryset = devices.order_by("organisation__name_zh", "model", "id")  # type: ignore[attr-defined]
         self.fields["device"].label_from_instance = _device_label  # type: ignore[attr-defined]
+        if devices.count() > MOST_LISTED:  # of a whole region only the hospital's own are listed; any may still be given
+            own = devices.filter(organisation=self["organisation"].value() or 0).order_by("model", "id")[:MOST_LISTED]
+            self.fields["device"].widget.choices = [("", "—"), *((one.pk, _device_label(one)) for one in own)]  # type: ignore[attr-defined]
         self.fields["stage"].choices = stages()  # type: ignore[attr-defined]
         self.fields["measured"].widget.attrs["placeholder"] = "2026-05-14 10:22"
 

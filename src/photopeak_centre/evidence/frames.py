@@ -54,7 +54,7 @@ def _decoded(item: Item) -> Path:
     One copy an item, not one a content: how fast an answer comes must not tell that another hospital has the same file.
     """
     folder = Path(settings.HOME) / "cache" / "frames"
-    place, source = folder / str(item.pk), place_of(item.blob_id)
+    place, source = folder / f"{item.pk}-{item.blob_id[:16]}", place_of(item.blob_id)
     if place.with_suffix(".json").exists():
         return place
     folder.mkdir(parents=True, exist_ok=True)
