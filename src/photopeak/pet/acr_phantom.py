@@ -3,7 +3,7 @@
 The phantom is recognised in the image at any rotation, shift and side up; no drawing of its lid is assumed. Background: the uniform
 section, more than 20 mm from the wall. Hot cylinders (25, 16, 12, 8 mm): the mean over the cylinder's own disc in the 20 mm round
 its middle (quintic interpolation), and the largest pixel of a slice 10 mm thick there (ACR reads slices of 1 cm). Ratio 16 : 25 of those maxima. Cold
-cylinders: mean of the inner 15 mm over the background, and smallest pixel; a CT of the study names them bone, water and air.
+cylinders: mean of the inner 15 mm; a CT of the study names them bone, water and air.
 SUV is that of the header as for a patient; an image in other units is measured in ratios only. The section of rods is not measured.
 """
 
@@ -42,7 +42,7 @@ MAXIMA = Quantity(
 COLD_SUV = Quantity(name="cold_cylinder_suv", unit="g/mL", en="SUV of a cold cylinder", zh="冷圆柱 SUV")
 COLD_RATIO = Quantity(name="cold_cylinder_to_background", unit="1", en="cold cylinder over background", zh="冷圆柱与本底之比")
 
-SLICE_MM = 10.0  #: thickness of the slice whose extreme pixels are read
+SLICE_MM = 10.0  #: thickness of the slice whose largest pixels are read
 BEYOND_MM = 4.0  #: of a hot cylinder's radius: there its largest pixel is looked for
 COLD_INNER_MM = 15.0
 INTERPOLATED = 8  #: pixels beyond a disc that its interpolated mean still feels, to 1e-3
@@ -194,22 +194,21 @@ class _Reading:
         return value, math.hypot(math.sqrt(self.noise.variance(weights, expected)), value * self.level_u)
 
     def extreme(self, place_mm: tuple[float, float], reach_mm: float, own_mm: float, height: float) -> tuple[float, float]:
-        """Largest (a cold insert: smallest) pixel of the slice of 10 mm, over the background, and its scatter over noisy copies."""
+        """Largest pixel of the slice of 10 mm, over the background, and its scatter over noisy copies."""
         box, away = self.near(place_mm, reach_mm + 2.0)
         z_mm, _, _ = axes_mm(self.volume)
         z = z_mm[self.lid.slices]
         thick = np.abs(z - self.lid.middle_mm) <= max(SLICE_MM / 2, float(np.abs(z - self.lid.middle_mm).min()) + 1e-9)
         part = self.volume.values[self.lid.slices][thick][:, box[0], box[1]].mean(axis=0, dtype=np.float64) / self.lid.level
         inside = away[thick].mean(axis=0) <= reach_mm
-        pick = np.max if height > 0 else np.min
-        value = float(pick(part[inside]))
+        value = float(part[inside].max())
         if self.noise is None or self.noise.relative == 0:
             return value, value * self.level_u
         rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(part).tobytes()))
         expected = np.maximum(1 + height * blurred_disc(away[thick], own_mm / 2, self.sigma_mm), 0.0)
         fields = self.noise.draws(expected.shape, DRAWS, rng) * self.noise.relative
         copies = (expected * (1 + fields)).mean(axis=1)
-        found = np.array([float(pick(copy[inside])) for copy in copies])
+        found = np.array([float(copy[inside].max()) for copy in copies])
         return value, math.hypot(float(found.std(ddof=1)), value * self.level_u)
 
 
@@ -245,15 +244,11 @@ def _hot(reading: _Reading, hot: Iterable[Hot], conversion: Conversion | None) -
 def _cold(reading: _Reading, names: Iterable[str], conversion: Conversion | None) -> Iterator[Measurement]:
     for spot, name in zip(reading.lid.cold, names):
         place = spot.row_mm, spot.column_mm
-        found = {
-            "mean": reading.mean(place, COLD_INNER_MM, COLD_MM, -1.0),
-            "min": reading.extreme(place, COLD_INNER_MM / 2, COLD_MM, -1.0),
-        }
-        for statistic, (value, u) in found.items():
-            yield COLD_RATIO.of(value, u, insert=name, statistic=statistic)
-            if conversion is not None:
-                factor = reading.lid.level * _factor(conversion, reading.lid.slices)
-                yield COLD_SUV.of(value * factor, u * factor, insert=name, statistic=statistic)
+        value, u = reading.mean(place, COLD_INNER_MM, COLD_MM, -1.0)
+        yield COLD_RATIO.of(value, u, insert=name)
+        if conversion is not None:
+            factor = reading.lid.level * _factor(conversion, reading.lid.slices)
+            yield COLD_SUV.of(value * factor, u * factor, insert=name)
 
 
 def _conversion(evidence: Evidence, volume: Volume) -> tuple[Conversion | None, tuple[Remark, ...]]:

@@ -9,6 +9,7 @@ of prompts and randoms are drawn again for the uncertainty.
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import Annotated
@@ -139,7 +140,7 @@ def _measure(case: Case) -> Measured:
             )
         )
     else:
-        u, u_at = _drawn(case, levels)
+        u, u_at = _drawn(case, levels, peak)
         measured += [PEAK.of(peak[1], u, **case.where()), PEAK_AT.of(peak[0], u_at, **case.where())]
     low = levels.randoms < LOW_RANDOMS * (levels.prompts - levels.randoms) * (1 - levels.scatter)
     if not low.any():
@@ -201,8 +202,9 @@ def _peak(at: Floats, rates: Floats) -> tuple[float, float] | None:
     return float(middle - b / (2 * a)), float(c - b**2 / (4 * a))
 
 
-def _drawn(case: Case, levels: _Levels) -> tuple[float | None, float | None]:
-    """Spread of the peak and of its place when counts are drawn again."""
+def _drawn(case: Case, levels: _Levels, peak: tuple[float, float]) -> tuple[float | None, float | None]:
+    """Spread of the peak and of its place when counts are drawn again, and how far noise raises it: the highest of several noisy
+    levels is too high."""
     if not case.has("duration_s"):
         return None, None
     seconds = np.array(case.numbers("duration_s"))
@@ -217,9 +219,10 @@ def _drawn(case: Case, levels: _Levels) -> tuple[float | None, float | None]:
     for _ in range(DRAWS):
         prompts = rng.poisson(levels.prompts * seconds) / seconds
         randoms = rng.poisson(levels.randoms * seconds) / seconds
-        if (peak := _peak(levels.concentration, levels.necr(prompts, randoms))) is not None:
-            found.append(peak)
+        if (again := _peak(levels.concentration, levels.necr(prompts, randoms))) is not None:
+            found.append(again)
     if len(found) < DRAWS // 2:
         return None, None
     places, heights = np.array(found).T
-    return float(heights.std(ddof=1)), float(places.std(ddof=1))
+    raised = float(heights.mean()) - peak[1]
+    return math.hypot(float(heights.std(ddof=1)), raised), float(places.std(ddof=1))

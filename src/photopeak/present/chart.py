@@ -60,10 +60,16 @@ def draw_chart(chart: Chart, language: Language, width: float, verdicts: Sequenc
     plot = _plot(chart, edges, width, top=20.0 + 15.0 * (rows if legend else 0) - (15.0 if rows == 1 and legend else 0))
     body = _grid(plot) + "".join(_limits(edge, plot) for edge in edges) + _frame(plot, chart, language)
     body += "".join(_reference(one, plot, language) for one in chart.marks if isinstance(one, (Level, Event)))
-    body += "".join(_mark(one, SERIES[n % len(SERIES)], plot, judged, language) for n, one in enumerate(series))
+    body += "".join(_mark(one, _series(n), plot, judged, language) for n, one in enumerate(series))
     body += "".join(_edge_name(edge, plot) for edge in edges)
     body += _legend(series, legend, width, rows)
     return drawing(width, plot.bottom + 36, body, chart.title.say(language), language)
+
+
+def _series(n: int) -> Series:
+    """How the nth curve is drawn: beyond the fourth, a colour comes again with the next one's dashes."""
+    around, again = SERIES[n % len(SERIES)], SERIES[(n + n // len(SERIES)) % len(SERIES)]
+    return around._replace(dash=again.dash, marker=again.marker)
 
 
 def _title(axis: Axis, language: Language) -> str:
@@ -223,7 +229,7 @@ def _edges(chart: Chart, judged: dict[_Key, list[Verdict]], language: Language) 
                 if row is not None and row.has_limit and row.unit == m.unit:
                     by_source.setdefault((row.standard, row.programme), {})[x] = row
         edges += [_edge(rows, language) for rows in by_source.values()]
-    return edges
+    return list(dict.fromkeys(edges))
 
 
 def _edge(rows: dict[float, Criterion], language: Language) -> Edge:
@@ -312,7 +318,7 @@ def _legend(marks: Sequence[Line | Points | Dots], legend: Sequence[tuple[int, s
     x, y = width - 8 - _legend_width(legend) if rows == 1 else 0.0, 11.0 if rows == 1 else 26.0
     body = ""
     for n, label in legend:
-        series = SERIES[n % len(SERIES)]
+        series = _series(n)
         if not isinstance(marks[n], Dots):
             body += path(f"M{number(x)} {number(y - 4)}h20", series.colour, 1.5, dash=series.dash)
         if isinstance(marks[n], (Points, Dots)):

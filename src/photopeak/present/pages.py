@@ -136,6 +136,9 @@ def _stage(checked: Checked, language: Language) -> str:
     return f"{name} · {programme_name(checked.programme)}" if checked.programme else name
 
 
+SIDE_BY_SIDE = 2  #: charts of the region's scanners in a row
+
+
 def _side_by_side(examined: Sequence[Examined], number: int, language: Language) -> tuple[Section, ...]:
     """A section that compares the scanners whose phantom was measured; none for a single one."""
     compared = side_by_side.scanners(examined)
@@ -143,9 +146,10 @@ def _side_by_side(examined: Sequence[Examined], number: int, language: Language)
         return ()
     drawn = []
     charts = side_by_side.overlaid(compared, language)
+    verdicts = [verdict for one in compared for verdict in one.verdicts]
     for count, chart in enumerate(charts, 1):
-        width = width_of(charts, None)
-        svg = draw(chart, language, width=width, verdicts=())
+        width = width_of(charts[:SIDE_BY_SIDE], None)
+        svg = draw(chart, language, width=width, verdicts=verdicts)
         title = chart.title.say(language)
         file = f"{number - 1:02d}-side-by-side-{count:02d}.svg"
         drawn.append(Drawn(svg=svg, alt=title, caption=title, share=width / FULL, file=file))
@@ -156,7 +160,7 @@ def _side_by_side(examined: Sequence[Examined], number: int, language: Language)
         address="pet.image_quality",
         subtitle=side_by_side.SUBTITLE.say(language).format(n=len(compared)),
         notices=(),
-        figures=(tuple(drawn),),
+        figures=tuple(tuple(drawn[n : n + SIDE_BY_SIDE]) for n in range(0, len(drawn), SIDE_BY_SIDE)),
         lead=False,
         table=None,
         unjudged=(),

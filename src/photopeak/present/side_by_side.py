@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from photopeak.figure import Axis, Chart, Line
+from photopeak.figure import Axis, Chart, Points
+from photopeak.measurement import Measurement
 from photopeak.present.numbers import tidy
-from photopeak.present.places import place
 from photopeak.present.summary import device_label
+from photopeak.verdict import Verdict
 from photopeak.words import Language, Words
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ STATISTICS = {"a50": Words("A50", "A50"), "max": Words("maximum", "最大值"), 
 INSIDE = Words("inside all limits that judged it", "在所判限值之内")
 UNJUDGED = Words("recovery not judged (name the programme)", "恢复系数未判定（请指定项目）")
 OUTSIDE = Words("outside: {places}", "超出：{places}")
+UNDECIDED = Words("undecided: {places}", "未定：{places}")
 FILTER = Words("{name}: {mm} mm filter", "{name}：{mm} mm 滤波")
 NO_FILTER = Words("{name}: no filter helps", "{name}：滤波无法达到")
 NO_NEED = Words("{name}: inside without a filter", "{name}：无需滤波")
@@ -41,11 +42,19 @@ def scanners(examined: Sequence[Examined]) -> list[Examined]:
 
 
 def overlaid(compared: Sequence[Examined], language: Language) -> list[Chart]:
-    """One chart a statistic, one curve a scanner."""
+    """One chart a statistic, one curve a scanner, named by its number; the limits that judged them and each point's sign."""
     charts = []
     for statistic, name in STATISTICS.items():
-        curves = [(label, _curve(one, statistic)) for label, one in zip(_labels(compared, language), compared)]
-        marks = tuple(Line(x=x, y=y, label=Words(label, label)) for label, (x, y) in curves if x.size)
+        marks = tuple(
+            Points(
+                x=tuple(float(m.where["sphere_mm"]) for m in found),
+                # whiskers of all scanners would cover each other: they stand in each one's own figures
+                measurements=tuple(replace(m, uncertainty=None) for m in found),
+                label=Words(f"{n}", f"{n}"),
+            )
+            for n, one in enumerate(compared, 1)
+            if (found := _recoveries(one, statistic))
+        )
         if marks:
             charts.append(
                 Chart(
@@ -62,7 +71,7 @@ def overlaid(compared: Sequence[Examined], language: Language) -> list[Chart]:
 def said_of(compared: Sequence[Examined], examined: Sequence[Examined], language: Language) -> tuple[tuple[str, str], ...]:
     """By scanner: what is outside, and the smallest filter of each programme that brings it in."""
     lines = []
-    for label, one in zip(_labels(compared, language), compared):
+    for n, (label, one) in enumerate(zip(_labels(compared, language), compared), 1):
         harmonised = next(
             (
                 other
@@ -75,18 +84,14 @@ def said_of(compared: Sequence[Examined], examined: Sequence[Examined], language
         )
         parts = [_judged(one, language), *(_filters(harmonised, language) if harmonised is not None else ())]
         between = "；" if language == "zh" else "; "
-        lines.append((label, tidy(between.join(parts))))
+        lines.append((f"{n} · {label}", tidy(between.join(parts))))
     return tuple(lines)
 
 
-def _curve(one: Examined, statistic: str) -> tuple[np.ndarray, np.ndarray]:
+def _recoveries(one: Examined, statistic: str) -> list[Measurement]:
     assert one.result is not None
-    found = sorted(
-        (float(m.where["sphere_mm"]), m.value)
-        for m in one.result.measurements
-        if m.quantity.name == "recovery" and m.where.get("statistic") == statistic
-    )
-    return np.array([x for x, _ in found]), np.array([y for _, y in found])
+    found = [m for m in one.result.measurements if m.quantity.name == "recovery" and m.where.get("statistic") == statistic]
+    return sorted(found, key=lambda m: float(m.where["sphere_mm"]))
 
 
 def _labels(compared: Sequence[Examined], language: Language) -> list[str]:
@@ -102,9 +107,25 @@ def _judged(one: Examined, language: Language) -> str:
     judged = [v for v in verdicts if v.outcome != "not_assessed"]
     if not judged:
         return UNJUDGED.say(language)
-    failed = [place(v.measurement.where, language) for v in judged if v.outcome == "fail" and v.measurement is not None]
-    between = "、" if language == "zh" else ", "
-    return OUTSIDE.say(language).format(places=between.join(dict.fromkeys(failed))) if failed else INSIDE.say(language)
+    said = [
+        words.say(language).format(places=places)
+        for outcome, words in (("fail", OUTSIDE), ("undecided", UNDECIDED))
+        if (places := _places(judged, outcome, language))
+    ]
+    return ("；" if language == "zh" else "; ").join(said) if said else INSIDE.say(language)
+
+
+def _places(judged: Sequence[Verdict], outcome: str, language: Language) -> str:
+    """The spheres with that outcome, each with its statistics: "10 mm (A50, peak), 13 mm (A50)"."""
+    found: dict[str, list[str]] = {}
+    for v in judged:
+        if v.outcome == outcome and v.measurement is not None:
+            where = v.measurement.where
+            statistics = found.setdefault(f"{where['sphere_mm']:g} mm", [])
+            if (name := STATISTICS[str(where["statistic"])].say(language)) not in statistics:
+                statistics.append(name)
+    comma, left, right, between = ("、", "（", "）", "，") if language == "zh" else (", ", " (", ")", ", ")
+    return between.join(f"{at}{left}{comma.join(of)}{right}" for at, of in found.items())
 
 
 def _filters(harmonised: Examined, language: Language) -> list[str]:
