@@ -135,6 +135,17 @@ def test_a_log_scale_gives_the_geometric_centre(table):
     assert values_of(result, "robust_sd")[0] / values_of(result)[0] == pytest.approx(0.8, rel=0.1)
 
 
+def test_results_over_decades_are_told_to_belong_on_a_log_scale_and_one_wild_result_is_not(table):
+    z = np.random.default_rng(2).normal(0, 1, 30)
+    wide = table("laboratory,value", [[f"L{n}", f"{3 * np.exp(1.2 * one):.4f}"] for n, one in enumerate(z)])
+    narrow = table(
+        "laboratory,value", [["wild", 3000], *([f"L{n}", f"{3 * np.exp(0.3 * one):.4f}"] for n, one in enumerate(z))]
+    )
+    assert "spans_decades" in codes(assigned_value(wide))
+    assert "spans_decades" not in codes(assigned_value(wide, scale="log"))
+    assert "spans_decades" not in codes(assigned_value(narrow))
+
+
 def test_repeated_rows_give_the_repeatability_by_algorithm_s(table):
     rng = np.random.default_rng(6)
     rows = [[f"L{n}", f"{10 + rng.normal(0, 0.2):.4f}"] for n in range(200) for _ in range(2)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from photopeak.immunoassay.blunder_screen import Reach, Suspect
-from photopeak.immunoassay.consensus import FEWEST_FOR_Z_PRIME
+from photopeak.immunoassay.consensus import FEWEST_FOR_CONSENSUS, FEWEST_FOR_Z_PRIME
 from photopeak.immunoassay.method_groups import ALL
 from photopeak.immunoassay.results_table import Reported
+from photopeak.immunoassay.robust_statistics import columns_of, quantile
 from photopeak.immunoassay.round_targets import GroupTarget, SampleTargets, far_results
 from photopeak.procedure import Remark, remark
 from photopeak.words import Words
 
+DECADE = 10.0  #: ratio of the ninth to the first decile above which results belong on a log scale
 NAMED = 8  #: results named in one sentence
 
 
@@ -84,10 +86,28 @@ def _group_remarks(group: GroupTarget, *, pooled: bool) -> list[Remark]:
     shape = group.shape
     if shape is not None and len(shape.modes) > 1:
         said.append(_modes(place, shape.modes, pooled=pooled))
+    if group.scale == "linear" and _spans_decades(group):
+        said.append(
+            remark(
+                "spans_decades",
+                en=f"{place.en}: the middle four fifths of the results differ by more than tenfold; a mean, its spread and z on a "
+                'linear scale suit such results badly, consider scale = "log" in the scheme of the next round',
+                zh=f"{place.zh}：中间八成结果相差超过十倍；线性尺度下的均值、标准差和 z 比分数不适用，"
+                '建议下一轮方案采用 scale = "log"（对数尺度）',
+            )
+        )
     limited = [one for one in group.counting if one.sign]
     if limited:
         said.append(_limited(place, group, limited))
     return said
+
+
+def _spans_decades(group: GroupTarget) -> bool:
+    if len(group.values) < FEWEST_FOR_CONSENSUS:
+        return False
+    columns = columns_of(group.values)
+    low, high = float(quantile(columns, 0.1)[0]), float(quantile(columns, 0.9)[0])
+    return low > 0 and high > DECADE * low
 
 
 def _too_few(place: Words, group: GroupTarget) -> Remark:
