@@ -137,3 +137,23 @@ def test_merging_hospitals_moves_devices_and_is_recorded():
     assert Entry.objects.filter(act="merged", organisation=cast.a.organisation.pk).exists()
     physicist = signed_in(cast.people["hospital_physicist"])
     assert physicist.get(reverse("result", args=[cast.b.things["result"].pk])).status_code == 200
+
+
+def test_a_merged_hospital_brings_departments_senders_and_folders_and_the_regions_counts_follow():
+    from photopeak_centre.audit.chain import verify_chain
+    from photopeak_centre.checks.models import WorstOutcome
+    from photopeak_centre.evidence.models import Sender, Study, WatchedFolder
+    from photopeak_centre.hospitals.models import Department
+
+    cast = make_cast()
+    old, new = cast.b.organisation, cast.a.organisation
+    counted = WorstOutcome.objects.count()
+    signed_in(cast.people["secretary"]).post(reverse("hospital_merge", args=[old.pk]), {"into": new.pk})
+    for model in (Department, Sender, WatchedFolder, WorstOutcome):
+        assert not model.objects.filter(organisation=old).exists(), model
+        assert model.objects.filter(organisation=new).exists(), model
+    assert WorstOutcome.objects.count() == counted
+    assert Study.objects.filter(organisation=old).exists()  # what was recorded stays as it was recorded
+    assert verify_chain().broken_at is None
+    answer = signed_in(cast.people["secretary"]).post(reverse("hospital_merge", args=[old.pk]), {"into": old.pk})
+    assert answer.status_code == 200  # not into itself
