@@ -47,7 +47,7 @@ def back_up(folder: Path, keep: int) -> Upkeep:
     ours = sorted(path for path in folder.iterdir() if NAMED.fullmatch(path.name))
     for path in ours[:-keep]:
         path.unlink()
-    return Upkeep(act="backup", words=f"{name}: {files} files / 个文件")
+    return Upkeep(act="backup", words=f"{name}: {files} files / {name}：{files} 个文件")
 
 
 def _retain() -> Upkeep:
@@ -69,6 +69,17 @@ def verify() -> Upkeep:
 
     state, wrong = verify_chain(), damaged()
     well = state.broken_at is None and not wrong
-    words = "" if well else f"chain broken at / 审计链断裂于 {state.broken_at}; damaged files / 损坏文件 {len(wrong)}"
+    words = "" if well else _what_is_wrong(state.broken_at, len(wrong))
     number = state.entries if state.broken_at is None else state.broken_at
     return Upkeep(act="verified", well=well, words=words, number=number, hash=state.last_hash, erased=state.erased)
+
+
+def _what_is_wrong(broken_at: int | None, damaged: int) -> str:
+    en, zh = [], []
+    if broken_at is not None:
+        en.append(f"audit chain broken at entry {broken_at}")
+        zh.append(f"审计链断裂于第 {broken_at} 条")
+    if damaged:
+        en.append(f"{damaged} stored files damaged or missing")
+        zh.append(f"{damaged} 个文件损坏或缺失")
+    return f"{'; '.join(en)} / {'；'.join(zh)}"

@@ -196,3 +196,31 @@ def test_old_backups_go_and_nothing_else_of_the_folder(tmp_path, monkeypatch):
     assert left[:2] == ["photopeak-20260103-020000.tar", "photopeak-20260104-020000.tar"]
     assert left[3] == "photopeak-notes.tar"
     assert time.strftime("photopeak-%Y") in left[2]
+
+
+def test_the_days_upkeep_tells_what_is_wrong_in_both_languages(database):
+    from django.utils import translation
+
+    from cast import centre, person, signed_in
+    from photopeak_centre.audit.chain import record
+    from photopeak_centre.audit.models import Detail, Upkeep
+    from photopeak_centre.evidence import store
+    from photopeak_centre.upkeep import daily
+
+    for n in range(5):
+        record("did", f"thing {n}", words="x")
+    blob = store.keep(b"a file of the upkeep's test")
+    assert daily(None, 1)
+    assert Upkeep.objects.get(act="verified").well
+    Detail.objects.filter(pk=3).update(content={"words": "y"})
+    store.place_of(blob.pk).write_bytes(b"other")
+    assert not daily(None, 1)
+    row = Upkeep.objects.filter(act="verified").latest("id")
+    assert (row.well, row.number) == (False, 3)
+    with translation.override("en"):
+        assert row.said == "audit chain broken at entry 3; 1 stored files damaged or missing"
+    with translation.override("zh-hans"):
+        assert row.said == "审计链断裂于第 3 条；1 个文件损坏或缺失"
+    body = signed_in(person("director", centre())).get("/health/").content.decode()
+    assert "Broken at entry 3" in body
+    store.place_of(blob.pk).unlink()

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import models
 
+from photopeak_centre.said import now_said
+
 
 class ChainHead(models.Model):
     """The single row that says where the chain ends; it is locked by whoever appends."""
@@ -57,3 +59,9 @@ class Upkeep(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["act", "-at"]),)
+
+    @property
+    def said(self) -> str:
+        """The words in the language of the page; they are written as English / Chinese."""
+        english, _, chinese = self.words.partition(" / ")
+        return now_said(english, chinese or english)
