@@ -118,14 +118,12 @@ FULL_DATE = r"(?:(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
-REPORT_LABEL = (
-    r"(?:报告|审核|签发|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
-)
+REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*报告?(?![\u4e00-\u9fff:])",
+    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
@@ -177,12 +175,12 @@ def report_date(material: Material) -> Span | None:
         return span
     for span in _dates(material, ANY_DATE, "signature"):
         return span
-    return None
+    return next(_dates(material, REPORT_DATE, "clinical", "technique", "comparison"), None)
 
 
 @_reader
 def _exam_date(material: Material, rule: ElementRule) -> Found:
-    found = exam_date(material)
+    found = exam_date(material) or next(_dates(material, EXAM_DATE, "clinical"), None)
     if found:
         return "present", (found,)
     vague = next(_dates(material, EXAM_PARTIAL, "header", "technique"), None) or next(

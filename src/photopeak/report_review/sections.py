@@ -99,7 +99,7 @@ def _headings() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((kind, re.compile("(?:" + "|".join(row["words"]) + ")", re.I | re.A)) for kind, row in book.items())
 
 
-BULLET = r"[◆◇●■▲△▶►★☆※♦·•>]"
+BULLET = r"[◆◇●■▲△▶►★☆※♦◎§·•>]"
 NUMBERING = rf"(?:{BULLET}[ ]*)?(?:[(]?(?:\d{{1,2}}(?:\.\d)?|[一二三四五六七八九十]{{1,2}}|[①-⑨]|[A-H](?=[.、)]))[)]?[ ]*[、.,):]?[ ]*)?"
 CLOSED = re.compile(
     rf"^[ ]*{NUMBERING}(?:[\[<《#*]+|[-=~]{{2,}})\s*(?P<name>[^\[\]<>《》#*\n]{{1,18}}?)\s*(?:[\]>》#*]+|[-=~]{{2,}})[ ]*:?",
@@ -313,7 +313,7 @@ def _closing(plain: str, part: Part) -> Iterator[Part]:
 
 
 HISTORY_WORDS = re.compile(
-    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|了解|手术|癌(?!症中心)|(?<!肿)瘤|积水|结石|评价|排除|明确|history of|status post|evaluate|staging",
+    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|了解|手术|癌(?!症中心)|(?<!肿)瘤|积水|结石|评价|排除|明确|就诊(?!者|卡|号|科)|鉴别|停用|history of|status post|evaluate|staging",
     re.I | re.A,
 )
 METHOD_WORDS = re.compile(

@@ -179,8 +179,11 @@ def prior_number(material: Material, elements: Elements, setting: Setting) -> It
     code = re.search(r"(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{5,}$", normal(own.evidence[0].text))
     if code is None:
         return
+    stated = material.plain_of(own.evidence[0])
     for part in material.report.of("comparison", "technique", "clinical", "findings"):
         at = material.report.plain.find(code.group(), part.start, part.end)
+        if stated.start <= at < stated.end:  # where the number itself is stated
+            at = material.report.plain.find(code.group(), stated.end, part.end)
         left, right = context.sentence_around(material.report.plain, at, at + len(code.group()))
         if at >= 0 and re.search(
             r"基线|既往|前次|对比|比较|上次|20\d\d|prior|previous|compar",
