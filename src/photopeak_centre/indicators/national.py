@@ -30,7 +30,7 @@ class Edition:
     source: Words
     indicators: tuple[Indicator, ...]
 
-    def __getitem__(self, code: str) -> Indicator:
+    def named(self, code: str) -> Indicator:
         return next(one for one in self.indicators if one.code == code)
 
 
