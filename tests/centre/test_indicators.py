@@ -4,9 +4,9 @@ import datetime
 
 import pytest
 from django.urls import reverse
+from made_region import hospital
 
 from cast import centre, person, signed_in
-from made_region import hospital
 from photopeak_centre.audit.models import Detail
 from photopeak_centre.checks.models import Result
 from photopeak_centre.eqa_rounds.models import Round, Score
@@ -51,6 +51,18 @@ def test_counts_are_added_up_within_the_period_only(lanxi):
     Monthly.objects.create(organisation=lanxi, month="2025-12-01", code="NM-02", numerator=1, denominator=99)
     found = counts_of(H1)["NM-02"][lanxi.pk]
     assert (found.count, found.total, found.origin, len(found.rows)) == (27, 30, "form", 2)
+
+
+def test_an_impossible_month_is_in_no_rate_and_the_report_says_so(lanxi):
+    from photopeak_centre.half_year.gather import gather
+
+    state(lanxi, "NM-01", {1: (2, 100), 2: (120, 100)})
+    assert (counts_of(H1)["NM-01"][lanxi.pk].count, counts_of(H1)["NM-01"][lanxi.pk].total) == (2, 100)
+    document, evidence = gather(H1, lambda name: f"/x/?of={name}")
+    section = next(one for one in document["sections"] if one["key"] == "indicators")
+    assert section["numbers"]["impossible"]["n"] == 1
+    assert "left out" in section["sentences"][-1]["en"]
+    assert evidence["indicators.impossible"]["n"] == [Monthly.objects.get(numerator=120).pk]
 
 
 def test_a_reviewed_report_counts_before_a_form(lanxi):

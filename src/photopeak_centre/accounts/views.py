@@ -23,6 +23,7 @@ from photopeak_centre.checks.models import Result
 from photopeak_centre.devices.models import Device
 from photopeak_centre.evidence.models import HandIn, Held
 from photopeak_centre.findings.overdue import counts_for
+from photopeak_centre.half_year.dashboards import today_for
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.jobs.models import Job
 from photopeak_centre.keyset import first_of, page_of
@@ -115,6 +116,7 @@ def home(request: HttpRequest) -> HttpResponse:
         request,
         "accounts/home.html",
         {
+            "today": today_for(person),
             "devices": _counts(Device.objects.visible_to(person).filter(in_use=True)),
             "open": _first(worst.filter(review="open").defer("document"), 12),
             "recent": first_of(results.select_related("device", "organisation").defer("document"), 12, "-made", "-id"),

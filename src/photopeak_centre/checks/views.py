@@ -26,6 +26,7 @@ from photopeak_centre.evidence.entering import entered_table
 from photopeak_centre.evidence.store import read
 from photopeak_centre.findings.life import raise_for_result
 from photopeak_centre.findings.of_result import of_result
+from photopeak_centre.half_year.dashboards import region_for
 from photopeak_centre.headers import DRAWING_POLICY
 from photopeak_centre.keyset import page_of
 from photopeak_centre.routes import getter, route
@@ -202,6 +203,7 @@ def region(request: HttpRequest) -> HttpResponse:
             "where": [{**row, "bar": _bar(row, whole)} for row in _where_it_fails()],
             "all": whole,
             "per_sign": per_sign,
+            "more": region_for(request.user),
         },
     )
 

@@ -10,7 +10,7 @@ from photopeak_centre.checks.models import Result
 from photopeak_centre.half_year.numbers import Numbers
 from photopeak_centre.half_year.periods import Period
 from photopeak_centre.half_year.section import Section, said, shown
-from photopeak_centre.indicators.counts import Counts, audits
+from photopeak_centre.indicators.counts import Counts, audits, impossible
 from photopeak_centre.indicators.national import national
 
 THERAPY = "radionuclide_therapy."
@@ -87,7 +87,7 @@ def therapy(period: Period, numbers: Numbers) -> Section:
     return section
 
 
-def indicators(counts: Counts, numbers: Numbers) -> Section:
+def indicators(period: Period, counts: Counts, numbers: Numbers) -> Section:
     """NM-01 to NM-08 over the region."""
     section = Section("indicators", said("National quality indicators", "国家质控指标"))
     edition = national()
@@ -130,6 +130,12 @@ def indicators(counts: Counts, numbers: Numbers) -> Section:
         "Counts came from {hospitals|hospital|hospitals}; an indicator that nobody stated is given as not available.",
         "共 {hospitals} 家医院有指标数据；无人填报的指标注明“无数据”。",
     )
+    if wrong := impossible(period):
+        section.number("impossible", numbers.count("indicators.impossible", "monthly", wrong))
+        section.say(
+            "{impossible|monthly count|monthly counts} stated more than {impossible?its|their} total and {impossible?is|are} left out.",
+            "{impossible} 条月报分子大于分母，未计入。",
+        )
     heads = [
         said("indicator", "指标"),
         said("hospitals", "医院数"),

@@ -38,7 +38,7 @@ def gather(
         lambda: about_records.reports(period, numbers),
         lambda: about_records.therapy(period, numbers),
         lambda: about_people.visits(period, numbers),
-        lambda: about_records.indicators(counts_of(period), numbers),
+        lambda: about_records.indicators(period, counts_of(period), numbers),
         lambda: about_people.training(period, numbers),
         lambda: about_people.committee(period, numbers),
         lambda: about_people.plan(period, numbers),

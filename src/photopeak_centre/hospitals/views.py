@@ -13,6 +13,7 @@ from photopeak_centre.audit.chain import record
 from photopeak_centre.campaigns.models import Visit
 from photopeak_centre.checks.models import WorstOutcome
 from photopeak_centre.devices.models import Device
+from photopeak_centre.half_year.dashboards import hospital_for
 from photopeak_centre.hospitals.models import Department, Organisation
 from photopeak_centre.keyset import page_of
 from photopeak_centre.routes import getter, route
@@ -92,6 +93,7 @@ def hospital(request: HttpRequest, shown: Organisation) -> HttpResponse:
         "devices": devices,
         "departments": shown.departments.all(),
         "visits": visits.select_related("campaign").order_by("-day", "-id")[:20],
+        "more": hospital_for(request.user, shown),
     }
     return render(request, "hospitals/page.html", context)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F
+
 from photopeak.report_review.rates import NATIONAL_KINDS, region
 from photopeak_centre.campaigns.image_quality import judged_in
 from photopeak_centre.checks.models import Result
@@ -47,8 +49,15 @@ def counts_of(period: Period) -> Counts:
     return found
 
 
+def impossible(period: Period) -> list[int]:
+    """Forms that state more than their total: no rate counts them, the report says how many they are."""
+    rows = Monthly.objects.filter(month__range=(period.begins, period.ends), numerator__gt=F("denominator"))
+    return list(rows.values_list("id", flat=True))
+
+
 def _of_forms(period: Period) -> Iterator[Counted]:
-    rows = Monthly.objects.filter(month__range=(period.begins, period.ends)).order_by("organisation", "code", "month")
+    rows = Monthly.objects.filter(month__range=(period.begins, period.ends), numerator__lte=F("denominator"))
+    rows = rows.order_by("organisation", "code", "month")
     by: dict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
     for pk, organisation, code, n, of in rows.values_list("id", "organisation", "code", "numerator", "denominator"):
         by[organisation, code].append((pk, n, of))

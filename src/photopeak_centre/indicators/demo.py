@@ -25,7 +25,7 @@ def make_forms(year: int, hospitals: Sequence[Organisation], laboratories: Seque
         for code, (monthly, share) in SHARES.items():
             if n % FEW.get(code, 1):
                 continue
-            own = 0.055 if n == LOW and code == "NM-01" else share
+            own = 0.09 if n == LOW and code == "NM-01" else share
             for month in range(1, 7):
                 if n == LATE and month == 4:
                     continue
