@@ -59,7 +59,7 @@ NOT_TESTED = {"spect": (26, 27), "spect_ct": (25,)}
 #: devices that failed in the autumn before, had a notice, and pass now
 PUT_RIGHT = {"spect": 12, "spect_ct": 7}
 #: devices that also send a monthly constancy flood; the first one drifts
-MONTHLY = {"spect": (3, 0, 6), "spect_ct": (1,)}
+MONTHLY = {"spect": (3, 0), "spect_ct": (1,)}
 LIMITS = (
     ("integral_uniformity", {"fov": "UFOV"}, 5.0, "%"),
     ("integral_uniformity", {"fov": "CFOV"}, 4.0, "%"),

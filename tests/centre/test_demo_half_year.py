@@ -82,6 +82,12 @@ def test_the_second_half_years_plan_names_pet_ct_images_reports_and_therapy(told
     assert sorted(kinds) == ["devices", "image quality", "radionuclide therapy", "report elements"]
 
 
+def test_the_faults_are_named_as_the_field_names_them(told):
+    cameras = next(one for one in told.numbers["sections"] if one["key"] == "cameras")
+    (table,) = [t for t in cameras["tables"] if t["caption"]["en"] == "The commonest faults"]
+    assert {row[0]["zh"] for row in table["rows"]} == {"积分均匀性", "旋转中心偏移"}
+
+
 def test_what_was_not_done_is_not_available(told):
     absent = {one["key"] for one in told.numbers["sections"] if not one["available"]}
     assert absent == {"pet", "reports", "therapy"}

@@ -1,8 +1,9 @@
 """A round scored by the library and kept: the three troubles of the made-up round are found, and nobody else is accused."""
 
 import pytest
+from django.urls import reverse
 
-from cast import centre, person
+from cast import centre, person, signed_in
 from photopeak_centre.eqa_rounds.demo import BIASED, EXCHANGED, LABORATORIES, make_round, results_table, scheme_text
 from photopeak_centre.eqa_rounds.keeping import UnknownLaboratory, keep_round
 from photopeak_centre.eqa_rounds.models import Round, Score
@@ -71,3 +72,42 @@ def test_who_did_not_return_has_no_results(hospitals):
     )
     one = Score.objects.get(round=made, laboratory=hospitals[1], analyte="TSH")
     assert (one.results, one.acceptable, one.score_percent) == (0, 0, None)
+
+
+def files(key):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    return {
+        "scheme": SimpleUploadedFile("scheme.toml", scheme_text(2026).encode()),
+        "results": SimpleUploadedFile("results.csv", results_table()),
+        "key": SimpleUploadedFile("key.csv", key.encode()),
+        "closed_on": "2026-05-22",
+    }
+
+
+def test_a_closed_round_is_taken_in_by_its_three_files_and_each_laboratory_reads_its_own(hospitals):
+    secretary = signed_in(person("secretary", Organisation.objects.get(kind="centre")))
+    key = "\n".join(f"L{n + 1:02},{one.name_zh}" for n, one in enumerate(hospitals))
+    answer = secretary.post(reverse("eqa_rounds"), files(key), follow=True)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "第4医院" in page  # the laboratory whose FT4 calibrator was off
+    own = signed_in(person("laboratory_head", hospitals[4])).get(reverse("eqa_scores")).content.decode()
+    assert "第4医院" in own
+    assert "第8医院" not in own
+    assert own.count("<tr>") == 1 + 6
+
+
+def test_a_key_that_lacks_a_hospital_is_said_and_nothing_is_kept(hospitals):
+    secretary = signed_in(person("secretary", Organisation.objects.get(kind="centre")))
+    page = secretary.post(reverse("eqa_rounds"), files("L01,第0医院\nL02,nobody")).content.decode()
+    assert "The key names no hospital for L02" in page
+    assert Round.objects.count() == 0
+
+
+def test_the_coordinator_sees_the_round_without_its_laboratories(hospitals):
+    made = make_round(2026, hospitals)
+    coordinator = signed_in(person("eqa_coordinator", Organisation.objects.get(kind="centre")))
+    page = coordinator.get(reverse("eqa_round", args=[made.pk])).content.decode()
+    assert "316 / 324" in page or "51 / 54" in page
+    assert "医院" not in page.replace("查找医院", "")

@@ -1,5 +1,11 @@
-"""Addresses of rounds."""
+"""Addresses of EQA rounds."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from photopeak_centre.eqa_rounds import views
+
+urlpatterns: list[URLPattern] = [
+    path("eqa-rounds/", views.eqa_rounds, name="eqa_rounds"),
+    path("eqa-rounds/<int:id>/", views.eqa_round, name="eqa_round"),
+    path("eqa-scores/", views.eqa_scores, name="eqa_scores"),
+]

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from photopeak.measurement import Quantity
 from photopeak.present.numbers import limit, with_unit
 from photopeak.words import Words
 from photopeak_centre.campaigns.models import Target
 from photopeak_centre.checks.models import Judgement, Result
-from photopeak_centre.checks.rows import quantities
+from photopeak_centre.checks.rows import quantity_named
 from photopeak_centre.devices.models import Device
 from photopeak_centre.half_year.numbers import Number, Numbers
 from photopeak_centre.half_year.periods import Period
@@ -141,7 +140,7 @@ def device_cell(device: dict[str, Any]) -> Cell:
 
 
 def quantity_words(name: str) -> Words:
-    known: Quantity | None = quantities().get(name)
+    known = quantity_named(name)
     return known.words if known else Words(name.replace("_", " "), name)
 
 
