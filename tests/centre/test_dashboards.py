@@ -5,6 +5,7 @@ import datetime
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 from made_region import device, hospital
 
 from cast import PLANTED, centre, person, signed_in
@@ -24,6 +25,13 @@ def raised(of, state, due_in_days):
         finding=made, act="notify", before="raised", after="notified", at=timezone.now()
     )  # a hospital sees it from now on
     return made
+
+
+@pytest.fixture(autouse=True)
+def chinese():
+    """What is asked outside of a request is answered in Chinese, whatever a request before it wanted."""
+    with override("zh-hans"):
+        yield
 
 
 @pytest.fixture
@@ -77,7 +85,7 @@ def test_who_sees_no_names_sees_districts_of_five_hospitals_or_more(region):
     assert region_for(region["health_authority"])["tiles"] == []
     for n in range(4):
         device(hospital(f"东{n}", f"East {n}"), "spect", f"x{n}")
-    (tile,) = region_for(region["health_authority"])["tiles"]
+    (tile,) = region_for(region["health_authority"])["tiles"]  # the one hospital of the other district stays hidden
     assert (tile["name"], tile["all"], tile["fails"]) == ("东区", 5, False)
     assert region_for(region["health_authority"])["overdue"] == []
 

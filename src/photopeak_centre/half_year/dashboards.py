@@ -125,7 +125,7 @@ def _tiles(names: bool) -> list[dict[str, Any]]:
         else:
             rest["hospitals"] |= tile["hospitals"]
             rest["outcomes"] += tile["outcomes"]
-    if len(rest["hospitals"]) >= FEWEST_HOSPITALS:
+    if shown and len(rest["hospitals"]) >= FEWEST_HOSPITALS:  # one tile of everything would say nothing of districts
         shown.append(
             {"name": "Districts with fewer than five hospitals" if language() == "en" else "不足 5 家医院的各区", **rest}
         )
