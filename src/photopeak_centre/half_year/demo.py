@@ -77,20 +77,21 @@ def _follow_up(year: int, director: Any, secretary: Any, inspector: Any) -> None
         if again is None:
             continue
         finding = life.raise_for_result(failed, inspector, at=failed.acquired + datetime.timedelta(days=1))
+        _paper("notice", finding, director, _moment(year - 1, 11, 12 + told))
         for act, by, at, more in (
-            ("notify", director, _moment(year - 1, 11, 12 + told), {}),
             ("receive", inspector, _moment(year - 1, 11, 17 + told), {}),
             ("respond", inspector, _moment(year - 1, 12, 8 + told), {"detail": RESPONSE | {"date": f"{year - 1}-12-05"}}),
             ("reinspect", inspector, again.acquired + datetime.timedelta(hours=6), {"result": again, "detail": {"on": "site"}}),
-            ("accept", director, again.acquired + datetime.timedelta(days=2), {}),
         ):
             life.act(finding, act, by=by, at=at, **more)
+        _paper("reinspection_opinion", finding, director, again.acquired + datetime.timedelta(days=2))
         told += 1
     for n, failed in enumerate(_fails(year)):
         raised = failed.acquired + datetime.timedelta(days=2)
         finding = life.raise_for_result(failed, inspector, at=raised)
+        if n % 4:
+            _paper("notice", finding, director, raised + datetime.timedelta(days=7))
         steps: tuple[tuple[str, Any, int, dict[str, Any]], ...] = (
-            ("notify", director, 7, {}),
             ("receive", inspector, 10, {}),
             (
                 "respond",
@@ -99,8 +100,16 @@ def _follow_up(year: int, director: Any, secretary: Any, inspector: Any) -> None
                 {"detail": RESPONSE | {"date": (raised + datetime.timedelta(days=20)).date().isoformat()}},
             ),
         )
-        for act, by, days, more in steps[: n % 4]:
+        for act, by, days, more in steps[: max(0, n % 4 - 1)]:
             life.act(finding, act, by=by, at=raised + datetime.timedelta(days=days), **more)
+
+
+def _paper(kind: str, finding: Any, by: Any, at: datetime.datetime) -> None:
+    """Draft and issue what moves the finding: a numbered document, as a director would."""
+    from photopeak_centre.findings import issue
+
+    finding.refresh_from_db()
+    issue.issue(issue.draft(kind, finding.organisation, finding=finding), by=by, at=at)
 
 
 RESPONSE = {
