@@ -111,7 +111,7 @@ def say(page, number, answer):
 
 def draw(page, side):
     canvas = page.locator(f'[data-pad="{side}"] canvas')
-    canvas.scroll_into_view_if_needed()
+    canvas.evaluate("pad => pad.scrollIntoView({ block: 'center' })")  # clear of the bar at the bottom
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 60)
     page.mouse.down()
@@ -477,3 +477,118 @@ def test_a_plan_on_the_desk_and_an_image_read_blinded(browser, served, language)
     assert barriers(page) == []
     desk.close()
     context.close()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_from_a_campaign_to_a_closed_finding(browser, served, language):
+    """The secretary plans, the inspector visits with a phone, the director issues, the hospital answers, the inspector looks again."""
+    tag = language[:2]
+    centre = Organisation.objects.create(kind="centre", name_zh="云汀市核医学质量控制中心", name_en="Yunting Centre")
+    hospital = Organisation.objects.create(
+        kind="hospital", name_zh="石桥区中医医院", name_en="Shiqiao Hospital", district_zh="石桥区"
+    )
+    device = make_device(hospital, "")
+    for role in ("secretary", "inspector", "director"):
+        person(role, centre, role)
+    person("hospital_physicist", hospital, "physicist")
+    contexts = {
+        name: browser.new_context(**(PHONE if name == "inspector" else {"viewport": {"width": 1440, "height": 1000}}))
+        for name in ("secretary", "inspector", "director", "physicist")
+    }
+    pages = {name: sign_in(context, served, name, language) for name, context in contexts.items()}
+
+    page = pages["secretary"]
+    page.goto(f"{served}/campaigns/new/")
+    for name, value in {
+        "name_zh": "SPECT 设备检查",
+        "name_en": "SPECT equipment",
+        "begins": "2026-01-01",
+        "ends": "2026-12-31",
+    }.items():
+        page.fill(f"[name={name}]", value)
+    for name, value in {"kind": "devices", "stage": "status", "checklist": "spect_equipment"}.items():
+        page.select_option(f"[name={name}]", value)
+    page.click("main form.card button")
+    page.locator("a[href$='/targets/']").first.click()
+    page.locator("form[method=post] .btn.main").click()
+    page.locator("button[name=to]").click()
+    page.select_option("[name=target]", index=1)
+    page.fill("[name=day]", "2026-06-03")
+    page.check("[name=inspectors]")
+    page.locator("form[action$='/arrange/'] .btn.main").click()
+    page.locator("aside table a").wait_for()
+    visit = Visit.objects.get()
+    assert visit.device == device
+
+    page = pages["inspector"]
+    page.goto(f"{served}/visits/")
+    page.locator("table a.btn").click()
+    page.locator("body[data-ready='1']").wait_for()
+    for one in shipped("spect_equipment").items():
+        say(page, one.number, "not_met" if one.number == "4.2" else "met")
+    item(page, "4.2").locator("[data-note]").fill("第一季度无记录" if tag == "zh" else "no record of the first quarter")
+    page.locator("[data-total]", has_text="105").wait_for()
+    page.locator(
+        "[data-deductions] li", has_text="第一季度" if tag == "zh" else "first quarter"
+    ).wait_for()  # before a hand draws
+    draw(page, "centre")
+    draw(page, "hospital")
+    page.locator('[data-pad="hospital"] [data-name]').fill("王主任")
+    page.locator("[data-finish]").click()
+    waits(page, "signed")
+    finding = Finding.objects.get(visit=visit)
+    page.goto(f"{served}/visits/{visit.pk}/")
+    page.locator(f"a[href='/findings/{finding.pk}/']").click()
+    picture(page, f"visit_finding_{tag}")
+    page.locator("form[action$='/prepare/'] button").click()
+    page.wait_for_url("**/documents/*/")
+    notice = page.url
+
+    page = pages["director"]
+    page.goto(notice)
+    page.locator("form[action$='/issue/'] button").click()
+    page.locator(f"main a[href='/findings/{finding.pk}/']").first.wait_for(timeout=60_000)
+    finding.refresh_from_db()
+    assert finding.state == "notified"
+
+    page = pages["physicist"]
+    page.goto(f"{served}/findings/{finding.pk}/")
+    page.locator("form[action$='/act/']").filter(has=page.locator("[value=receive]")).locator("button").click()
+    page.goto(f"{served}/findings/{finding.pk}/response/")
+    for name, value in {
+        "cause": "无计划",
+        "measure": "已补测并列入计划",
+        "person": "陆予宁",
+        "date": datetime.date.today().isoformat(),
+    }.items():
+        page.fill(f"#id_{name}", value)
+    page.locator("form.fields button.main").click()
+    page.wait_for_url(f"**/findings/{finding.pk}/")
+
+    page = pages["inspector"]
+    page.goto(f"{served}/findings/{finding.pk}/re-inspection/")
+    page.locator("[name=item_0][value=pass]").check()
+    page.locator("form.choosing button.main").click()
+    page.wait_for_url(f"**/findings/{finding.pk}/")
+    page.locator("form[action$='/prepare/'] button").click()
+    page.wait_for_url("**/documents/*/")
+    opinion = page.url
+
+    page = pages["director"]
+    page.goto(opinion)
+    page.locator("form[action$='/issue/'] button").click()
+    page.locator(f"main a[href='/findings/{finding.pk}/']").first.wait_for(timeout=60_000)
+    finding.refresh_from_db()
+    assert finding.state == "closed"
+    assert list(finding.acts.order_by("pk").values_list("act", flat=True)) == [
+        "raise",
+        "notify",
+        "receive",
+        "respond",
+        "reinspect",
+        "accept",
+    ]
+    page.goto(f"{served}/findings/{finding.pk}/")
+    picture(page, f"visit_finding_closed_{tag}")
+    for context in contexts.values():
+        context.close()
