@@ -167,16 +167,32 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> Floats:
 
 def _errors(errors: Floats) -> Iterator[Measurement]:
     """Mean and worst slice of every frame. The noise of a slice: differences of neighbours, which a slope does not enter."""
-    count = errors.shape[1]
+    count, coupled = errors.shape[1], _coupled(errors)
     for number, row in enumerate(errors, 1):
         noise = float(np.diff(row).std(ddof=1)) / math.sqrt(2)
         spread = float(row.std(ddof=1))
-        yield ERROR.of(float(row.mean()), max(noise, spread) / math.sqrt(count / 2), frame=number, statistic="mean")
+        yield ERROR.of(float(row.mean()), max(noise, spread) / math.sqrt(count / coupled), frame=number, statistic="mean")
         worst = float(row[int(np.argmax(np.abs(row)))])
         added = noise * math.sqrt(2 * math.log(count))
         reduced = math.copysign(max(abs(worst) - added, 0.0), worst)
         companion = ERROR.of(reduced, noise, frame=number, statistic="max")
         yield ERROR.of(worst, math.hypot(noise, added), noise_corrected=companion, frame=number, statistic="max")
+
+
+def _coupled(errors: Floats) -> float:
+    """How many neighbouring slices count as one, from the correlation of their errors in all frames; at least two.
+
+    Taking each frame's mean off lowers that correlation by the share that the mean itself varies, which is put back.
+    """
+    left = errors - errors.mean(axis=1, keepdims=True)
+    count, total = errors.shape[1], float((left**2).mean())
+    coupled = 1.0
+    for lag in range(1, count // 2):
+        share = float((left[:, :-lag] * left[:, lag:]).mean()) / total if total > 0 else 0.0
+        if share <= 0:
+            break
+        coupled += 2 * share * (1 - lag / count)
+    return float(max(coupled * (1 + coupled / count), 2.0))
 
 
 def _largest(worst: Sequence[Measurement]) -> Iterable[Measurement]:
