@@ -15,12 +15,14 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import scipy.special
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Figure, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.pet.published_figures import published
 from photopeak.procedure import Condition, Refused, Result, procedure
+from photopeak.spread import COVERED_BY_TWO
 from photopeak.suv.scan_times import scan_times
 from photopeak.suv.suv_dose import half_life_of
 from photopeak.words import Words
@@ -168,10 +170,11 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> Floats:
 def _errors(errors: Floats) -> Iterator[Measurement]:
     """Mean and worst slice of every frame. The noise of a slice: differences of neighbours, which a slope does not enter."""
     count, coupled = errors.shape[1], _coupled(errors)
+    few = float(scipy.special.stdtrit(max(count / coupled, 2.0), (1 + COVERED_BY_TWO) / 2)) / 2  # the spread is known from few slices only
     for number, row in enumerate(errors, 1):
         noise = float(np.diff(row).std(ddof=1)) / math.sqrt(2)
         spread = float(row.std(ddof=1))
-        yield ERROR.of(float(row.mean()), max(noise, spread) / math.sqrt(count / coupled), frame=number, statistic="mean")
+        yield ERROR.of(float(row.mean()), few * max(noise, spread) / math.sqrt(count / coupled), frame=number, statistic="mean")
         worst = float(row[int(np.argmax(np.abs(row)))])
         added = noise * math.sqrt(2 * math.log(count))
         reduced = math.copysign(max(abs(worst) - added, 0.0), worst)
