@@ -173,8 +173,8 @@ def receive_command(
         from photopeak_centre.evidence import receive
         from photopeak_centre.processes import end_with_parent
 
-        receive.limit_memory()
         tls = receive.tls_context(certificate, key, authorities) if _tls_asked(certificate, key, authorities) else None
+        receive.limit_memory()
         end_with_parent()
         ending = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ending.set())

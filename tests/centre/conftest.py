@@ -65,3 +65,12 @@ def home():
 def settings_fast_passwords():
     """Passwords are hashed quickly in tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _limits_of_this_process_stand():
+    """A test that limits its own process would starve every browser and worker begun after it."""
+    resource = pytest.importorskip("resource", reason="no limits of processes here")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    yield
+    assert resource.getrlimit(resource.RLIMIT_AS) == before

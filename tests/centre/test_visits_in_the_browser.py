@@ -1,8 +1,10 @@
 """A visit on a phone of 390 px: opened, then without a network answered, photographed, closed, opened cold, signed; then sent, once."""
 
+import contextlib
 import datetime
 import json
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -53,9 +55,53 @@ def browser(monkeypatch):
         chromium.close()
 
 
+class Cable:
+    """Between the browser and the centre. `cut` is a network that is gone, for pages and service workers alike."""
+
+    def __init__(self, port):
+        self.to, self.whole, self.lines = port, True, []
+        self.plug = socket.create_server(("127.0.0.1", 0))
+        self.port = self.plug.getsockname()[1]
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self):
+        with contextlib.suppress(OSError):  # closed at the end
+            while True:
+                near, _ = self.plug.accept()
+                if not self.whole:
+                    near.close()
+                    continue
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.to))
+                except OSError:  # the centre is gone: the test is over
+                    near.close()
+                    continue
+                self.lines += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _carry(one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        for end in (one, other):
+            end.close()
+
+    def cut(self):
+        self.whole = False
+        for line in self.lines:
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        self.lines.clear()
+
+    def mend(self):
+        self.whole = True
+
+
 @pytest.fixture
-def served(committed):
-    """The centre on a port of its own, with this test's database; its address."""
+def cable(committed):
+    """The centre on a port of its own, with this test's database, at the end of a cable."""
     import waitress
     from django.db import connections
 
@@ -64,13 +110,22 @@ def served(committed):
     server = waitress.create_server(application, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
+    made = Cable(server.effective_port)
+    yield made
+    made.cut()
+    made.plug.close()
     server.close()
     connections.close_all()
 
 
 @pytest.fixture
-def scene(served):
+def served(cable):
+    """The address of the centre."""
+    return f"http://127.0.0.1:{cable.port}"
+
+
+@pytest.fixture
+def scene(served, cable):
     centre = Organisation.objects.create(kind="centre", name_zh="云汀市核医学质量控制中心", name_en="Yunting Centre")
     hospital = Organisation.objects.create(
         kind="hospital", name_zh="石桥区中医医院", name_en="Shiqiao Hospital", district_zh="石桥区"
@@ -86,7 +141,11 @@ def scene(served):
         checklist="spect_equipment",
     )
     add_targets(campaign, [device], None)
-    return {"address": served, "visit": arrange(campaign, hospital, datetime.date(2026, 6, 3), people, None, device)}
+    return {
+        "address": served,
+        "cable": cable,
+        "visit": arrange(campaign, hospital, datetime.date(2026, 6, 3), people, None, device),
+    }
 
 
 def sign_in(context, address, name, language):
@@ -315,6 +374,7 @@ def test_after_the_phone_was_restarted_without_a_network_the_entries_are_there(b
     page.goto(f"{address}/visits/{visit.pk}/sheet/")
     page.locator("body[data-kept='1']").wait_for(timeout=20_000)
     context.set_offline(True)
+    scene["cable"].cut()
     say(page, "1.1", "not_met")
     item(page, "1.1").locator("[data-note]").fill("nobody appointed")
     item(page, "1.1").locator("[data-photo]").set_input_files(photograph(tmp_path))
@@ -334,6 +394,7 @@ def test_after_the_phone_was_restarted_without_a_network_the_entries_are_there(b
     assert item(page, "1.1").locator("[data-note]").input_value() == "nobody appointed"
     assert item(page, "1.1").locator("figure.photo").count() == 1
     assert Entry.objects.count() == 0
+    scene["cable"].mend()
     context.set_offline(False)
     waits(page, "sent")
     assert Entry.objects.filter(state="current").count() == 3
