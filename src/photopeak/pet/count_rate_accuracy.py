@@ -170,7 +170,9 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> Floats:
 def _errors(errors: Floats) -> Iterator[Measurement]:
     """Mean and worst slice of every frame. The noise of a slice: differences of neighbours, which a slope does not enter."""
     count, coupled = errors.shape[1], _coupled(errors)
-    few = float(scipy.special.stdtrit(max(count / coupled, 2.0), (1 + COVERED_BY_TWO) / 2)) / 2  # the spread is known from few slices only
+    few = (
+        float(scipy.special.stdtrit(max(count / coupled, 2.0), (1 + COVERED_BY_TWO) / 2)) / 2
+    )  # the spread is known from few slices only
     for number, row in enumerate(errors, 1):
         noise = float(np.diff(row).std(ddof=1)) / math.sqrt(2)
         spread = float(row.std(ddof=1))
