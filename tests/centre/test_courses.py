@@ -17,7 +17,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cast import centre, person, signed_in
-from photopeak_centre import qr
 from photopeak_centre.courses import taking
 from photopeak_centre.courses.demo import make
 from photopeak_centre.courses.models import Attendance, Course, Question, Registration, Session
@@ -160,19 +159,12 @@ def test_the_code_at_the_door_opens_the_page_that_enters_attendance(course, secr
     session = course.sessions.first()
     Session.objects.filter(pk=session.pk).update(begins=timezone.now(), ends=timezone.now() + datetime.timedelta(hours=1))
     page = signed_in(secretary).get(reverse("session_door", args=[session.pk])).content.decode()
-    assert '<svg class="qr"' in page
+    assert '<div class="qr" role="img"' in page
     one = joined(course)
     address = f"{reverse('course_attend')}?t={taking.attendance_token(session)}"
     done = Client().post(address, {"code": one.code}).content.decode()
     assert "陈晨" in done
     assert Attendance.objects.get().registration == one
-
-
-def test_a_qr_code_is_read_back_as_it_was_written():
-    text = "https://centre.example/certificates/check/?number=2026-0001-0001&hash=0123456789abcdef01234567"
-    rows = qr.modules(text)
-    image = np.pad(np.array([[255 * (bit == "0") for bit in row] for row in rows], np.uint8), 4, constant_values=255)
-    assert [one.text for one in zxingcpp.read_barcodes(np.kron(image, np.ones((8, 8), np.uint8)))] == [text]
 
 
 def test_a_hospital_sees_its_own_participants_and_the_centre_all(course, secretary):

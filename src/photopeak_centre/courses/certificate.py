@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from photopeak.present.pdf import _compiler
+from photopeak.present.quick_response import quick_response
 from photopeak.words import Language
-from photopeak_centre.qr import modules
 
 
 @cache
@@ -21,7 +21,7 @@ def _template() -> bytes:
 def certificate_pdf(certified: dict[str, Any], digest: str, address: str, language: Language) -> bytes:
     """One page, A4 across, as bytes. The QR code holds the address of the page that checks it, with number and hash."""
     place = f"{address}?{urlencode({'number': certified['number'], 'hash': digest[:24]})}"
-    document = {**certified, "language": language, "hash": digest, "qr": modules(place), "address": address}
+    document = {**certified, "language": language, "hash": digest, "qr": quick_response(place), "address": address}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     made: Any = _compiler().compile(_template(), sys_inputs={"document": text}, format="pdf")
     return bytes(made)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from photopeak_centre import qr
+from photopeak.present.quick_response import quick_response
 from photopeak_centre.accounts import throttle
 from photopeak_centre.audit.chain import record
 from photopeak_centre.courses import taking
@@ -110,7 +110,7 @@ def course(request: HttpRequest, shown: Course) -> HttpResponse:
             "levels": _by_level(seen),
             "teaches": teaches,
             "invitation": invitation,
-            "invitation_code": qr.drawing(invitation) if invitation else "",
+            "invitation_code": quick_response(invitation) if invitation else "",
             "questions": shown.questions.all() if teaches else (),
             "question_form": QuestionForm(),
             "editable": teaches and shown.state != "closed",
@@ -175,7 +175,7 @@ def session_door(request: HttpRequest, shown: Session) -> HttpResponse:
     place = f"{reverse('course_attend')}?{urlencode({'t': taking.attendance_token(shown)})}"
     context = {
         "session": shown,
-        "code": qr.drawing(request.build_absolute_uri(place)),
+        "code": quick_response(request.build_absolute_uri(place)),
         "here": shown.attendances.count(),
         "renew_s": taking.TOKEN_LIVES_S // 3,
     }
