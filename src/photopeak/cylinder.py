@@ -68,7 +68,13 @@ def find_cylinder(volume: Volume, *, roundness: float = ROUNDNESS, fewest: int =
         return Words("no bright area in any slice", "各层均无高计数区")
     level = _level(smooth)
     z_mm, y_mm, x_mm = axes_mm(volume)
-    slices = [_disc(plane, 0.5 * level, x_mm, y_mm, spacing, roundness) for plane in smooth]
+    # Slices in a row are round or none is: every third one is looked at first, and the others only where that shows something.
+    slices: list[tuple[float, float, float] | None] = [None] * len(smooth)
+    for first in (range(0, len(smooth), 3), (k for k in range(len(smooth)) if k % 3)) if fewest >= 3 else (range(len(smooth)),):
+        for k in first:
+            slices[k] = _disc(smooth[k], 0.5 * level, x_mm, y_mm, spacing, roundness)
+        if not any(slices):
+            break
     areas = np.array([0.0 if one is None else one[0] for one in slices])
     if not (areas > 0).any():
         return Words("no round bright area in any slice", "各层均无圆形高计数区")

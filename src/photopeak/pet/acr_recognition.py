@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
+from photopeak.once import once_per_volume
 from photopeak.pet.cylinder_section import FEWEST_SLICES, inside_section, locate_cylinder
 from photopeak.words import Words
 
@@ -86,6 +87,7 @@ class Lid:
         return place_mm[0] + slope_y * (z_mm - self.middle_mm), place_mm[1] + slope_x * (z_mm - self.middle_mm)
 
 
+@once_per_volume
 def find_lid(volume: Volume) -> Lid | Words:
     """The phantom, or the reason why this is another object."""
     found = locate_cylinder(volume)

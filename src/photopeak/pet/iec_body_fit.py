@@ -13,6 +13,7 @@ import numpy as np
 
 from photopeak.pet.iec_body_pose import SPHERES_MM, Floats, Pose, SphereData, blurred_sphere
 
+TABLE_MM = 0.2  #: step of the radial table
 LOOSE_MM = 1.0  #: how far, one standard deviation per axis, a sphere may be off the ring
 
 _RADII = np.array(SPHERES_MM) / 2
@@ -48,7 +49,11 @@ class _State:
     normal: Floats
     gradient: Floats
     slopes: list[Floats]
+    through: list[Floats]
     weights: list[Floats]
+
+
+_SIX = 6  #: what a sphere's voxels change by: its centre along the three axes, the blur, the level, its own excess
 
 
 def fit_ring(
@@ -66,13 +71,14 @@ def fit_ring(
 
     Residuals are weighed by 1/√activity: noise grows with activity, while the edges carry the position.
     """
+    voxels = tuple(np.ascontiguousarray(one.positions.T) for one in data)
     theta = np.zeros(_ALL)
     theta[_POSE], theta[_SIGMA], theta[_LEVEL] = start.parameters(), sigma_mm, level
     for k, (one, centre) in enumerate(zip(data, start.spheres_mm())):
         shape = blurred_sphere(np.linalg.norm(one.positions - centre, axis=1), _RADII[k], sigma_mm)
         theta[_HOT + k] = (shape * (one.values - level)).sum() / (shape * shape).sum()
     spring = np.inf if noise_power is None else noise_power / LOOSE_MM**2
-    state, damping = _linearised(data, theta, start.hand, level, spring), 1e-3
+    state, damping = _linearised(data, voxels, theta, start.hand, level, spring), 1e-3
     for _ in range(rounds):
         step = np.zeros(_ALL)
         free = np.diag(state.normal) > 0
@@ -80,7 +86,7 @@ def fit_ring(
         step[free] = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), state.gradient[free])
         trial = state.theta + step
         trial[_SIGMA] = np.clip(trial[_SIGMA], 1.2, 9.0)
-        after = _linearised(data, trial, start.hand, level, spring)
+        after = _linearised(data, voxels, trial, start.hand, level, spring)
         if after.cost <= state.cost:
             state, damping = after, damping / 10
             if np.abs(step[:3]).max() < tolerance_mm and np.abs(step[3:6]).max() * 60 < tolerance_mm:
@@ -105,26 +111,32 @@ def weighted_noise_power(fit: RingFit, voxel_mm3: float) -> float:
     return float(squares / voxels * max(cell_mm3 / voxel_mm3, 1.0))
 
 
-def _linearised(data: tuple[SphereData, ...], theta: Floats, hand: int, level: float, spring: float) -> _State:
-    """The normal equations at `theta`: data of each sphere by its own 12 parameters, and the springs."""
+def _linearised(
+    data: tuple[SphereData, ...], voxels: tuple[Floats, ...], theta: Floats, hand: int, level: float, spring: float
+) -> _State:
+    """The normal equations at `theta`: data of each sphere by its own 12 parameters, and the springs.
+
+    The 12 act on the voxels (`voxels[sphere][axis, voxel]`) through six slopes only, which are summed; the rest is algebra.
+    """
     centres, turns = _centres_and_turns(theta[_POSE], hand)
-    state = _State(theta=theta, cost=0.0, normal=np.zeros((_ALL, _ALL)), gradient=np.zeros(_ALL), slopes=[], weights=[])
+    state = _State(
+        theta=theta, cost=0.0, normal=np.zeros((_ALL, _ALL)), gradient=np.zeros(_ALL), slopes=[], through=[], weights=[]
+    )
     for k, one in enumerate(data):
         moved = theta[_own(k)[9:]]
-        shape, away, by_sigma = _shape_and_slopes(one, centres[k] + moved, float(_RADII[k]), float(theta[_SIGMA]))
+        shape, away, by_sigma = _shape_and_slopes(voxels[k], centres[k] + moved, float(_RADII[k]), float(theta[_SIGMA]))
         hot = theta[_HOT + k]
         weights = 1 / np.sqrt(1 + shape * max(hot, 0.0) / level)
-        slopes = np.empty((len(shape), 12))
-        slopes[:, :6] = hot * np.einsum("va,pa->vp", away, turns[k])
-        slopes[:, 6], slopes[:, 7], slopes[:, 8] = hot * by_sigma, 1.0, shape
-        slopes[:, 9:] = hot * away if np.isfinite(spring) else 0.0
-        slopes *= weights[:, None]
+        slopes = np.empty((_SIX, len(shape)))
+        slopes[:3], slopes[3], slopes[4], slopes[5] = hot * away, hot * by_sigma, 1.0, shape
+        slopes *= weights
         residual = (one.values - theta[_LEVEL] - hot * shape) * weights
-        own = _own(k)
-        state.normal[np.ix_(own, own)] += np.einsum("vi,vj->ij", slopes, slopes)
-        state.gradient[own] += np.einsum("vi,v->i", slopes, residual)
+        own, through = _own(k), _through_slopes(turns[k], displaced=bool(np.isfinite(spring)))
+        state.normal[np.ix_(own, own)] += through @ np.einsum("iv,jv->ij", slopes, slopes) @ through.T
+        state.gradient[own] += through @ np.einsum("iv,v->i", slopes, residual)
         state.cost += float((residual * residual).sum())
         state.slopes.append(slopes)
+        state.through.append(through)
         state.weights.append(weights)
     if np.isfinite(spring):
         displaced = np.arange(_SHARED, _ALL)
@@ -134,22 +146,32 @@ def _linearised(data: tuple[SphereData, ...], theta: Floats, hand: int, level: f
     return state
 
 
+def _through_slopes(turns: Floats, *, displaced: bool) -> Floats:
+    """How the 12 parameters of `_own` act on the six slopes: [parameter, slope]."""
+    through = np.zeros((12, _SIX))
+    through[:6, :3] = turns
+    through[6, 3] = through[7, 4] = through[8, 5] = 1.0
+    if displaced:
+        through[9:, :3] = np.eye(3)
+    return through
+
+
 def _own(sphere: int) -> list[int]:
     """Indices of the parameters that one sphere's voxels depend on."""
     first = _SHARED + 3 * sphere
     return [*range(8), _HOT + sphere, first, first + 1, first + 2]
 
 
-def _shape_and_slopes(one: SphereData, centre: Floats, radius: float, sigma: float) -> tuple[Floats, Floats, Floats]:
-    """The blurred sphere at the voxels, its derivative by the centre (voxel, axis) and by sigma; read from a fine radial
+def _shape_and_slopes(voxels: Floats, centre: Floats, radius: float, sigma: float) -> tuple[Floats, Floats, Floats]:
+    """The blurred sphere at the voxels, its derivative by the centre [axis, voxel] and by sigma; read from a fine radial
     table."""
-    offset = one.positions - centre
-    distance = np.sqrt((offset * offset).sum(axis=1))
-    table = np.arange(0.0, distance.max() + 0.4, 0.2)
+    offset = voxels - centre[:, None]
+    distance = np.sqrt(offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2)
+    table = np.arange(0.0, distance.max() + 0.4, TABLE_MM)
     value = blurred_sphere(table, radius, sigma)
     by_sigma = (blurred_sphere(table, radius, sigma * 1.01) - value) / (0.01 * sigma)
-    toward = -np.interp(distance, table, np.gradient(value, table)) / np.maximum(distance, 1e-6)
-    return np.interp(distance, table, value), offset * toward[:, None], np.interp(distance, table, by_sigma)
+    toward = -np.interp(distance, table, np.gradient(value, TABLE_MM)) / np.maximum(distance, 1e-6)
+    return np.interp(distance, table, value), offset * toward, np.interp(distance, table, by_sigma)
 
 
 def _centres_and_turns(parameters: Floats, hand: int) -> tuple[Floats, Floats]:
@@ -170,8 +192,8 @@ def _result(data: tuple[SphereData, ...], state: _State, hand: int) -> RingFit:
     normal = np.where(np.outer(free, free), state.normal, 0.0) + np.diag(np.where(free, 0.0, 1.0))
     inverse = np.linalg.inv(normal + 1e-12 * np.diag(np.diag(normal)))
     gain = tuple(
-        np.einsum("pi,vi->pv", inverse[:4][:, _own(k)], slopes) * weights
-        for k, (slopes, weights) in enumerate(zip(state.slopes, state.weights))
+        np.einsum("pi,iv->pv", inverse[:4][:, _own(k)] @ through, slopes) * weights
+        for k, (slopes, through, weights) in enumerate(zip(state.slopes, state.through, state.weights))
     )
     return RingFit(
         pose=pose,

@@ -55,8 +55,9 @@ def coarse_copy(
     nz, ny, nx = (n // f for n, f in zip(values.shape, factors))
     coarse = np.empty((nz, ny, nx))
     for k in range(nz):
-        slab = values[k * fz : (k + 1) * fz, : ny * fy, : nx * fx]
-        coarse[k] = slab.mean(axis=0, dtype=np.float32).reshape(ny, fy, nx, fx).mean(axis=(1, 3), dtype=np.float64)
+        slab = np.add.reduce(values[k * fz : (k + 1) * fz, : ny * fy, : nx * fx], axis=0, dtype=np.float32)
+        across = np.add.reduce(slab.reshape(ny, fy, nx * fx), axis=1, dtype=np.float64)
+        coarse[k] = np.add.reduce(across.reshape(ny, nx, fx), axis=2) / (fz * fy * fx)
     steps = tuple(step * f for step, f in zip(spacing_mm, factors))
     origin = tuple(step * (f - 1) / 2 for step, f in zip(spacing_mm, factors))
     return coarse, (steps[0], steps[1], steps[2]), (origin[0], origin[1], origin[2])

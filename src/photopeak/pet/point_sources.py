@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from photopeak.evidence import Volume
+from photopeak.once import once_per_volume
 from photopeak.profile import FWHM_PER_SIGMA, GaussianFit, ProfileError, gaussian_fit, nema_spread, nema_width
 from photopeak.words import Words
 
@@ -51,6 +52,7 @@ class AxisProfile:
         return self.fwhm_mm / self.pixel_mm
 
 
+@once_per_volume
 def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
     """The sources, hottest first, or the reason why the volume does not show point sources."""
     values = volume.values
@@ -60,16 +62,18 @@ def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
     hot = values > THRESHOLD * top
     if hot.mean() > 0.02:
         return Words("hot regions are too large for point sources", "高计数区过大，不是点源")
+    corner, hot = _cropped(hot)
     marked, number = ndimage.label(hot, structure=np.ones((3, 3, 3)))
     if number > MOST_SOURCES:
         return Words(f"{number} hot places, too many for point sources", f"高计数点达 {number} 个，不是点源")
     sources = []
     near = np.zeros(values.shape, dtype=bool)
-    for label, box in enumerate(ndimage.find_objects(marked), 1):
+    for label, part_of in enumerate(ndimage.find_objects(marked), 1):
+        box = tuple(slice(part.start + first, part.stop + first) for part, first in zip(part_of, corner))
         size_mm = max((part.stop - part.start) * mm for part, mm in zip(box, volume.spacing_mm))
         if size_mm > WIDEST_MM:
             return Words(f"a hot region of {size_mm:.0f} mm is no point source", f"有 {size_mm:.0f} mm 的高计数区，不是点源")
-        inside = np.where(marked[box] == label, values[box], -np.inf)
+        inside = np.where(marked[part_of] == label, values[box], -np.inf)
         at = np.unravel_index(int(np.argmax(inside)), inside.shape)
         index = tuple(int(a + part.start) for a, part in zip(at, box))
         reach = [int(NEAR_MM / mm) + 1 for mm in volume.spacing_mm]
@@ -80,6 +84,15 @@ def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
     if float(values[warm & near].sum(dtype=np.float64)) < LEAST_SHARE * float(values[warm].sum(dtype=np.float64)):
         return Words("the activity is not in point sources", "活度不在点源内")
     return tuple(source for _, source in sorted(sources, key=lambda pair: -pair[0]))
+
+
+def _cropped(hot: npt.NDArray[np.bool_]) -> tuple[tuple[int, ...], npt.NDArray[np.bool_]]:
+    """The first index along each axis, and the part of the mask that holds all that is marked (something is)."""
+    box = []
+    for axis in range(3):
+        marked = np.flatnonzero(hot.any(axis=tuple(n for n in range(3) if n != axis)))
+        box.append(slice(int(marked[0]), int(marked[-1]) + 1))
+    return tuple(part.start for part in box), hot[tuple(box)]
 
 
 def _rough(values: npt.NDArray[np.float32], index: tuple[int, ...], axis: int) -> float:

@@ -116,15 +116,18 @@ def _prefilter(samples: int) -> Floats:
 
 def _basis(positions: Floats, samples: int) -> Floats:
     """Quintic B-splines at `positions`, those beyond the ends folded back as `mirror` does."""
-    first = np.floor(positions).astype(int)
+    index = np.floor(positions).astype(int) + np.arange(-2, 4)[:, None]
+    values = _quintic(np.abs(positions - index))
     weights = np.zeros((positions.size, samples))
     rows = np.arange(positions.size)
-    period = max(2 * (samples - 1), 1)
-    for step in range(-2, 4):
-        index = first + step
-        folded = np.abs(index) % period
-        folded = np.where(folded >= samples, period - folded, folded)
-        weights[rows, folded] += _quintic(np.abs(positions - index))
+    if index.min() < 0 or index.max() >= samples:
+        period = max(2 * (samples - 1), 1)
+        index = np.abs(index) % period
+        index = np.where(index >= samples, period - index, index)
+        for columns, value in zip(index, values):  # folded back, two steps may fall on one sample
+            weights[rows, columns] += value
+    else:
+        weights[rows, index] = values
     return weights
 
 
