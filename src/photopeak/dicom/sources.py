@@ -100,7 +100,9 @@ def _read_file(path: Path) -> bytes | zipfile.ZipFile:
                 return zipfile.ZipFile(path)
             if status.st_size > LARGEST_FILE:
                 raise Unusable("too_large", limit=f"{LARGEST_FILE // MIB} MiB")
-            return head + handle.read(LARGEST_FILE)
+            # A size given to read() is set aside at once, so it is the file's own; the head is read again rather than joined on.
+            handle.seek(0)
+            return handle.read(status.st_size)
     except FileNotFoundError:
         raise Unusable("not_found") from None
     except PermissionError:
