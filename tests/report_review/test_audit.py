@@ -46,16 +46,18 @@ def test_what_is_marked_in_a_report_is_not_called_absent(path):
 
 
 def test_an_element_taken_out_of_a_report_is_missed():
-    taken, missed = 0, 0
+    taken, missed, doubted = 0, 0, 0
     for path in REPORTS:
         marked = path.read_text("utf-8")
         for name in sorted({name for name, _ in MARKED.findall(marked)} - DERIVED):
             before, after = statuses(plain(marked)).get(name), statuses(plain(marked, name)).get(name)
             if before in ("present", "partial") and after is not None:
                 taken += 1
-                missed += after in ("absent", "partial", "not_applicable")
+                missed += after in ("absent", "partial", "not_applicable", "not_assessable")
+                doubted += after == "not_assessable"
     assert taken > 100
     assert missed / taken >= 0.8
+    assert doubted / taken <= 0.08  # a doubt is for what stands there in other words, not for every gap
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)

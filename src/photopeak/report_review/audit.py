@@ -6,6 +6,7 @@ text as read. "Absent" is a proposal until a person confirms it. Omissions of wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.report_review import readers
 from photopeak.report_review.contradictions import RULES_VERSION, Defect, Setting, contradictions
+from photopeak.report_review.doubts import with_doubts
 from photopeak.report_review.elements import Element, Material, judged
 from photopeak.report_review.exam import recognise
 from photopeak.report_review.mapping import columns_of, documents, read_mapping
@@ -78,6 +80,9 @@ class Audit(Result):
         return as_document(self)
 
 
+NUCLEAR = re.compile(r"核医学|核素|同位素|显[像象]|\bS?PECT\b|\bECT\b|\bPET\b|scintigra|nuclear medicine", re.I | re.A)
+
+
 def accepts(evidence: Evidence) -> Words | None:
     """A table with a column of report text, or a text that speaks of a known examination and describes or concludes something."""
     if isinstance(evidence.images, Table):
@@ -89,7 +94,9 @@ def accepts(evidence: Evidence) -> Words | None:
     if not isinstance(evidence.images, TextDocument):
         return Words("neither a report's text nor a table of reports", "既不是报告文字，也不是报告表格")
     report = Report(evidence.images.text)
-    if recognise(report).type == "OTHER" or not report.has("findings", "impression"):
+    exam = recognise(report)
+    unknown = exam.type == "OTHER" and exam.titled != "OTHER" and not (exam.tracers and NUCLEAR.search(report.plain))
+    if unknown or not report.has("findings", "impression"):
         return Words(
             "no nuclear-medicine examination with findings or an impression was recognised in the text",
             "文字中未识别出核医学检查及其所见或印象",
@@ -147,7 +154,7 @@ def audited(
     """The verdicts on one text."""
     header = {**document.header, **{key: str(value) for key, value in (facts or {}).items()}}
     material = Material(report=Report(document.text), header=header, complete=document.complete)
-    elements = judged(material)
+    elements = with_doubts(material, judged(material))
     defects = contradictions(material, elements, setting)
     return ReportAudit(report_type=material.exam.type, elements=elements, defects=defects, row=row, hybrid=material.exam.hybrid)
 
@@ -228,6 +235,7 @@ def _as_data(report_type: str, elements: Iterable[Element], defects: Iterable[De
             {
                 "element": one.element, "status": one.status, "evidence": _quotes(one), "rule": one.rule, "citation": one.citation,
                 "en": one.en, "zh": one.zh, "need": one.need, "national": one.national, "source": one.source, "searched": one.searched,
+                **({"reason": {"en": one.reason.en, "zh": one.reason.zh}} if one.reason else {}),
             }
             for one in elements
         ],

@@ -125,7 +125,8 @@ def hospital_of(document: TextDocument, report: ReportAudit) -> str:
     if document.header.get("hospital"):
         return document.header["hospital"]
     own = next((one for one in report.elements if one.element == "hospital"), None)
-    said = max((quote.text.strip() for quote in own.evidence), key=len, default="") if own else ""
+    named = own is not None and own.status in ("present", "partial")
+    said = max((quote.text.strip() for quote in own.evidence), key=len, default="") if own and named else ""
     house = HOUSE.match(said)
     return house.group() if house else said
 

@@ -19,6 +19,7 @@ from photopeak.report_review import context
 from photopeak.report_review.exam import Exam, recognise
 from photopeak.report_review.lesions import Frame, frames
 from photopeak.report_review.sections import Report, Span
+from photopeak.words import Words
 
 Status = Literal["present", "partial", "absent", "not_applicable", "not_assessable"]
 PACKS = (
@@ -73,11 +74,16 @@ class ElementRule:
     judged_by_person: bool = False
     vague: bool = False
     read_by: tuple[str, ...] = ()
+    weak: re.Pattern[str] | None = None
+    weak_without: re.Pattern[str] | None = None
+    weak_parts: tuple[str, ...] = ()
+    weak_free: bool = False
+    weak_affirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """The verdict on one element of one report. `source` text, or the header of the message that carried it."""
+    """The verdict on one element of one report. `source` text, or the header of the message that carried it; `reason` why nobody can tell."""
 
     element: str
     en: str
@@ -94,6 +100,7 @@ class Element:
     searched: int = 0
     source: str = "text"
     provisional: bool = True
+    reason: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,9 @@ class Material:
     def lesions(self) -> tuple[Frame, ...]:
         """Affirmed abnormalities of this examination: in the findings, or, where there are none, in the impression."""
         found = tuple(one for one in self.frames if one.part == "findings" and one.abnormal and not one.rest)
-        return found or tuple(one for one in self.frames if one.part == "impression" and one.abnormal and not one.rest)
+        return found or tuple(
+            one for one in self.frames if one.part == "impression" and one.abnormal and not one.rest and not one.past
+        )
 
     def quote(self, span: Span) -> Quote:
         """These characters of the plain form as they stand in the text as read."""
@@ -130,7 +139,6 @@ class Material:
 
 
 Found = tuple[Status, tuple[Span, ...]]
-NOT_APPLICABLE: Found = ("not_applicable", ())
 Reader = Callable[[Material, ElementRule], Found]
 READERS: dict[str, Reader] = {}
 APPLIES: dict[str, Callable[[Material], bool]] = {"always": lambda material: True}
@@ -194,6 +202,8 @@ def _rule(row: Mapping[str, Any], pack: str, fingerprint: str) -> ElementRule:
             "national",
             "judged_by_person",
             "vague",
+            "weak_free",
+            "weak_affirmed",
         )
         if key in row
     }
@@ -211,6 +221,9 @@ def _rule(row: Mapping[str, Any], pack: str, fingerprint: str) -> ElementRule:
         partial_without=_alternatives(row.get("partial_without", row.get("without", ()))),
         expressions=sum(1 + pattern.count("|") for patterns in lists.values() for pattern in patterns),
         read_by=tuple(row.get("read_by", ())),
+        weak=_alternatives(row.get("weak", ())),
+        weak_without=_alternatives(row.get("weak_without", ())),
+        weak_parts=tuple(row.get("weak_parts", ())),
     )
 
 
@@ -276,20 +289,16 @@ def _first(spans: Iterator[Span], most: int) -> tuple[Span, ...]:
 
 def judged(material: Material) -> tuple[Element, ...]:
     """Every element of the packs that concern this report, in the order of the packs."""
-    verdicts: dict[str, Element] = {}
-    for rule in rules(material.exam.type):
-        verdicts[rule.id] = _judged(material, rule, verdicts)
-    return tuple(verdicts.values())
+    return tuple(_judged(material, rule) for rule in rules(material.exam.type))
 
 
-STRUCTURAL = frozenset(
-    ("hybrid", "uptake_time", "range", "critical")
-)  # what the kind of examination rules out, whatever the words
+STRUCTURAL = frozenset(("hybrid", "hybrid_lesion", "critical"))  # what the kind of examination rules out, whatever the words
 
 
-def _judged(material: Material, rule: ElementRule, before: Mapping[str, Element]) -> Element:
+def _judged(material: Material, rule: ElementRule) -> Element:
     if rule.applies in STRUCTURAL and not APPLIES[rule.applies](material):
-        status, spans = NOT_APPLICABLE
+        told, spans = elsewhere(material, rule)  # 未做衰减校正 answers for the CT where there is none
+        status = told if told == "present" else "not_applicable"
     else:
         status, spans = READERS.get(rule.reader, by_patterns)(material, rule)
         if status == "absent":
@@ -297,8 +306,6 @@ def _judged(material: Material, rule: ElementRule, before: Mapping[str, Element]
     source = "text"
     if status in ("absent", "partial") and material.header.get(rule.id):
         status, spans, source = "present", (), "header"
-    if rule.applies == "indication" and before["indication"].status == "absent":
-        status, spans = "not_applicable", ()
     if status == "absent":
         status = _why_silent(material, rule)
     return Element(
@@ -309,7 +316,7 @@ def _judged(material: Material, rule: ElementRule, before: Mapping[str, Element]
 
 
 def _why_silent(material: Material, rule: ElementRule) -> Status:
-    if rule.applies != "indication" and not APPLIES[rule.applies](material):
+    if not APPLIES[rule.applies](material):
         return "not_applicable"
     if rule.silent == "not_assessable" or not material.complete:
         return "not_assessable"

@@ -161,12 +161,17 @@ def _named(report: Report) -> list[NamedTracer]:
 
 
 def _type(report: Report, titled: str, title: str, named: tuple[NamedTracer, ...], hybrid: bool) -> str:
-    kind = titled or _by_tracer(report, named)
+    kind = titled or ("PETCT" if OTHER_PET.search(title) else "") or _by_tracer(report, named)
     if not kind and re.search(r"PET", title + report.said("technique"), re.I | re.A):
         kind = "FDG_PETCT" if any(one.ligand == "FDG" for one in named) or not named else "PETCT"
     if kind == "BONE_SPECTCT" and not hybrid:
         return "BONE_SCAN"
     return kind or "OTHER"
+
+
+OTHER_PET = re.compile(
+    r"DOTA-?(?:TATE|TOC|NOC)|FAPI|生长抑素|成纤维细胞活化", re.I | re.A
+)  # a PET with a ligand of no pack's own
 
 
 def _by_tracer(report: Report, named: tuple[NamedTracer, ...]) -> str:

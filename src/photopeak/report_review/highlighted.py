@@ -16,7 +16,7 @@ SEVERITY = {"critical": ("严重", "critical"), "major": ("主要", "major"), "m
 STYLE = """body{margin:0;font:15px/1.7 "Noto Sans SC","Source Han Sans SC","Microsoft YaHei",sans-serif;color:#1d2733;background:#fff}
 main{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:28px;max-width:1280px;margin:0 auto;padding:28px}
 h1{font-size:20px;margin:0 0 4px;grid-column:1/-1}p.note{color:#5b6875;margin:0;grid-column:1/-1}pre{white-space:pre-wrap;word-break:break-word;font:inherit;margin:0}
-mark{background:#e4eef8;color:inherit;border-radius:3px}mark.defect{background:#f8e1dc;box-shadow:inset 0 -2px #b4432f}
+mark{background:#e4eef8;color:inherit;border-radius:3px}mark.doubt{background:none;border-bottom:1px dashed #8a5a00}mark.defect{background:#f8e1dc;box-shadow:inset 0 -2px #b4432f}
 table{border-collapse:collapse;width:100%;font-size:13px}td{border-top:1px solid #dde3e9;padding:3px 6px;vertical-align:top}
 .absent,.critical{color:#b4432f;font-weight:600}.partial,.major{color:#8a5a00}.rule{color:#5b6875;font-size:11px}
 @media(max-width:820px){main{grid-template-columns:1fr}}"""
@@ -27,7 +27,7 @@ def page(text: str, report: Mapping[str, Any], language: Language = "zh", title:
     own = 0 if language == "zh" else 1
     note = ("判为缺的要素须经人工确认；影像已显示而文字遗漏者无法发现。真实报告验证：尚无。", "An element found absent is a proposal until a person confirms it; what images show and the text omits cannot be seen. Validated on real reports: none yet.")[own]  # fmt: skip
     elements = "".join(
-        f'<tr><td>{html.escape(one[language])}</td><td class="{one["status"]}">{STATUS[one["status"]][own]}</td>'
+        f'<tr><td>{html.escape(one[language])}</td><td class="{one["status"]}">{STATUS[one["status"]][own]}{_reason(one, language)}</td>'
         f'<td class="rule">{html.escape(one["rule"])}<br>{html.escape(one["citation"])}</td></tr>'
         for one in report["elements"]
     )
@@ -47,11 +47,18 @@ def page(text: str, report: Mapping[str, Any], language: Language = "zh", title:
     )
 
 
+def _reason(one: Mapping[str, Any], language: Language) -> str:
+    """Why nobody can tell, under the verdict."""
+    return f'<br><span class="rule">{html.escape(one["reason"][language])}</span>' if one.get("reason") else ""
+
+
 def marked(text: str, report: Mapping[str, Any]) -> str:
-    """The text, escaped, with the quoted words marked: a defect's marks over an element's."""
+    """The text, escaped, with the quoted words marked: a defect's marks over an element's, and those over what a person must look at."""
     kinds = [""] * len(text)
     names = [""] * len(text)
-    for kind, rows in (("element", report["elements"]), ("defect", report["defects"])):
+    doubts = [one for one in report["elements"] if one["status"] == "not_assessable"]
+    found = [one for one in report["elements"] if one["status"] != "not_assessable"]
+    for kind, rows in (("doubt", doubts), ("element", found), ("defect", report["defects"])):
         for row in rows:
             for quote in row["evidence"]:
                 for place in range(quote["start"], min(quote["end"], len(text))):

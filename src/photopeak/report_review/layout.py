@@ -52,10 +52,29 @@ def laid_out(text: str) -> Layout:
     """`text` in normal spelling, with its layout put right. Identity of places where nothing had to be done."""
     plain = normal(text)
     characters: Characters = list(zip(plain, range(len(plain)), strict=True))
-    made = _labelled(_table_rows(text, _unwrapped(_closed_up(characters))))
+    made = _labelled(_table_rows(text, _dealt(_unwrapped(_closed_up(_untagged(characters))))))
     if len(made) == len(plain) and all(place == number for number, (_, place) in enumerate(made)):
         return Layout(plain)
     return Layout("".join(one for one, _ in made), tuple(place for _, place in made))
+
+
+TAG = re.compile(r"<(?P<name>[\u4e00-\u9fffA-Za-z][^<>=\n]{0,15})>(?=[^<>]{0,4000}</(?P=name)>)|</[^<>\n]{1,16}>")
+
+
+def _untagged(characters: Characters) -> Characters:
+    """<姓名>张三</姓名> as 姓名:张三; a closing tag parts two fields of one line."""
+    plain = _words(characters)
+    change: dict[int, str] = {}
+    for found in TAG.finditer(plain):
+        if found.group("name"):
+            change[found.start()] = "" if plain[found.start() - 1 : found.start()] in ("", "\n", ">") else "  "
+            change[found.end() - 1] = ":"
+        else:
+            change |= dict.fromkeys(range(found.start(), found.end() - 1), "")
+            change[found.end() - 1] = "  "
+    if not change:
+        return characters
+    return [(sign, place) for number, (one, place) in enumerate(characters) for sign in change.get(number, one)]
 
 
 def _words(characters: Characters) -> str:
@@ -199,6 +218,45 @@ def _unwrapped(characters: Characters) -> Characters:
             continue
         drop.update(range(end, following))
     return [one for number, one in enumerate(characters) if number not in drop] if drop else characters
+
+
+SLASHED = re.compile(
+    r"(?:^|(?<=[|;])|(?<=  ))[ ]*(?P<labels>[\u4e00-\u9fffA-Za-z]{1,8}(?:[ ]*/[ ]*[\u4e00-\u9fffA-Za-z]{1,8}){1,3})[ ]*[:|=][ ]*(?P<values>[^|:;\n]*?)[ ]*(?=[|;\n]|  |$)",
+    re.M,
+)
+A_SHORT_LABEL = re.compile(r"(?:检查|报告|扫描|显像|审核)日?|初审|复审|复核|签发|医师|报告者|审核者")
+
+
+def _dealt(characters: Characters) -> Characters:
+    """检查日/报告日: A / B as 检查日:A | 报告日:B, where there are as many values as labels."""
+    plain = _words(characters)
+    made: Characters = []
+    at = 0
+    for found in SLASHED.finditer(plain):
+        labels = list(re.finditer(r"[^/]+", found.group("labels")))
+        known = sum(bool(A_LABEL.fullmatch(w := one.group().strip()) or A_SHORT_LABEL.fullmatch(w)) for one in labels)
+        values = next(
+            (
+                rows
+                for sign in (r"(?:(?! / ).)+", r"[^/]+")
+                if len(rows := list(re.finditer(sign, found.group("values")))) == len(labels)
+            ),
+            [],
+        )
+        if not values or known < len(labels) or not all(one.group().strip(" /") for one in values):
+            continue
+        made += characters[at : found.start("labels")]
+        for label, value in zip(labels, values, strict=True):
+            first, low = found.start("labels"), found.start("values")
+            words = [one for one in characters[first + label.start() : first + label.end()] if one[0] != " "]
+            told = characters[low + value.start() : low + value.end()]
+            while told[0][0] in " /":
+                told = told[1:]
+            while told[-1][0] in " /":
+                told = told[:-1]
+            made += [*words, (":", told[0][1]), *told, *((sign, told[-1][1]) for sign in " | ")]
+        at = found.end("values")
+    return [*made, *characters[at:]] if at else characters
 
 
 A_LABEL = re.compile(
@@ -388,6 +446,9 @@ RUN_ON = re.compile(  # 姓名:张三性别:男年龄:57岁
 BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
 
 
+EQUALS = re.compile(r"(?:^|(?<=[;|,\]]))[ ]*[\u4e00-\u9fff/]{2,8}[ ]*=(?=[ ]*\S)", re.M)  # 姓名=张三 ; 性别=女
+
+
 def _labelled(characters: Characters) -> Characters:
     """One way of writing a field: its name, a colon, its value."""
     plain = _words(characters)
@@ -407,6 +468,8 @@ def _labelled(characters: Characters) -> Characters:
         rows = list(_bracketed_fields().finditer(plain, line.start(), line.end()))
         for found in rows if len(rows) >= 2 else ():
             change[found.start()], change[found.end() - 1] = "  ", ":"
+    equal = list(EQUALS.finditer(plain))
+    change |= {found.end() - 1: ":" for found in equal} if len(equal) >= 3 else {}
     joined = {found.start() for found in RUN_ON.finditer(plain)}
     for found in BRACKETED.finditer(plain):
         change[found.start("open")], change[found.start("close")] = "", "  "

@@ -158,7 +158,7 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
         if not one.abnormal or one.past or one.rest or one.compared:
             continue
         family = [f for f in findings if _family(one, f)]
-        normal = [f for f in family if f.normal and not f.rest and _covers(f, one)]
+        normal = [f for f in family if f.normal and not f.rest and not f.suvs and _covers(f, one)]
         affected = [f for f in family if f.abnormal] or [
             f for f in findings if f.abnormal and f.organ.family == one.organ.family
         ]

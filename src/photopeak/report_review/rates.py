@@ -75,7 +75,7 @@ class Region:
 
 
 def region(reports: Iterable[Mapping[str, Any]], confirmed: Mapping[tuple[str, str], bool] | None = None) -> Region:
-    """Rates over the lines of a run. `confirmed` {(report, element): really absent}: a person's word on an element found absent."""
+    """Rates over the lines of a run. `confirmed` {(report, element): really absent}: a person's word on an element found absent or doubted."""
     found = Region()
     for report in reports:
         own = found.hospitals.setdefault(report["hospital"] or UNNAMED, HospitalRates())
@@ -85,8 +85,11 @@ def region(reports: Iterable[Mapping[str, Any]], confirmed: Mapping[tuple[str, s
         for element in report["elements"]:
             found.names[element["element"]] = (element["zh"], element["en"])
             status = element["status"]
-            if status == "absent" and (confirmed or {}).get((report["report"], element["element"])) is False:
+            said = (confirmed or {}).get((report["report"], element["element"]))
+            if status == "absent" and said is False:
                 status = "present"
+            elif status == "not_assessable" and said is not None:  # a person has looked at what was doubted
+                status = "absent" if said else "present"
             if status in WORTH:
                 pair = own.elements.setdefault(element["element"], [0, 0])
                 pair[0], pair[1] = pair[0] + (status == "present"), pair[1] + 1

@@ -114,23 +114,26 @@ def number(material: Material, rule: ElementRule) -> Found:
 
 
 DATE = filled("{date}")
-FULL_DATE = r"(?:(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:19|20)\d{2}|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
+FULL_DATE = r"(?:(?<![\d/.-])1[01]\d[/.-](?:0[1-9]|1[0-2])[/.-](?:0[1-9]|[12]\d|3[01])|(?:民国\s*)?(?<!\d)1[01]\d\s*年\s*(?:1[0-2]|0?[1-9])\s*月\s*(?:3[01]|[0-2]?\d)\s*日|(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:19|20)\d{2}|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
 REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
+NO_TITLE = "".join(
+    f"(?<!{word})" for word in ("CT", "MR", "诊断", "检查", "显像", "扫描", "影像", "随访", "ECT", "描述")
+)  # …PET/CT报告 2025-11-18: a title
 SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
 EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:{REPORT_LABEL}{WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
+    rf"(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
 EXAM_PARTIAL = re.compile(rf"{EXAM_LABEL}{WHEN}{MONTH_DAY}|{EXAM_LABEL}(?:日期|时间)\s*[:|]\s*{MONTH_DAY}", re.I | re.A)
 REPORT_PARTIAL = re.compile(rf"{MONTH_DAY}\s*(?:出具|发出|签发|完成)?报告|{REPORT_LABEL}{WHEN}{MONTH_DAY}", re.I | re.A)
 OTHER_DATE = re.compile(
-    rf"(?:出生|生日|DOB|born|birth|申请|登记|送检|打印|报告|审核|签发|术|确诊|末次|report|signed|verified|request)[^\n,;。\d]{{0,8}}{DATE}",
+    rf"(?:出生|生日|DOB|born|birth|申请|登记|送检|打印|{NO_TITLE}报告|报告[日时:|]|审核|签发|术|确诊|末次|report|signed|verified|request)[^\n,;。\d]{{0,8}}{DATE}",
     re.I | re.A,
 )
 
@@ -205,7 +208,7 @@ READERS["report_date"] = READERS.pop("_report_date")
 
 CLOCK = r"(?<!\d)([01]?\d|2[0-3])[:时](?:\s*)([0-5]\d)"
 INJECTED_AT = re.compile(
-    rf"(?:注射|注药|给药|静注|推注|注入|injected|injection|administered)(?:时间|时刻|于|at|time)?[^。;\n\d]{{0,8}}{CLOCK}|{CLOCK}\s*(?:静脉)?(?:注射|注药|给药|静注|推注|注入)",
+    rf"(?:注射|注药|给药|静注|推注|注入|injected|injection|administered|\bIV)(?:时间|时刻|于|at|time)?[^。;\n\d]{{0,8}}{CLOCK}|{CLOCK}\s*(?:静脉)?(?:注射|注药|给药|静注|推注|注入)",
     re.I | re.A,
 )
 SCANNED_AT = re.compile(
@@ -241,7 +244,9 @@ def uptake_time(material: Material, rule: ElementRule) -> Found:
     if spans:
         return "present", spans
     clocks = _clocks(material)
-    if len({minutes for minutes, _ in clocks}) >= 2 and re.search(r"注|给药|静推|inject|administ", _technique(material), re.I):
+    if len({minutes for minutes, _ in clocks}) >= 2 and re.search(
+        r"注|给药|静推|inject|administ|\bIV\b|mCi|MBq", _technique(material), re.I | re.A
+    ):
         return "present", tuple(span for _, span in clocks[:2])
     return status, spans
 
@@ -438,8 +443,8 @@ def hybrid_lesion(material: Material) -> bool:
     return material.exam.hybrid and bool(material.lesions)
 
 
-APPLIES["uptake_time"] = lambda material: material.exam.type != "RENAL"
-APPLIES["range"] = lambda material: material.exam.type not in ("MPI", "RENAL", "THYROID")
+APPLIES["uptake_time"] = lambda material: material.exam.type not in ("RENAL", "OTHER")
+APPLIES["range"] = lambda material: material.exam.type not in ("MPI", "RENAL", "THYROID", "OTHER")
 APPLIES["critical"] = lambda material: bool(critical_findings(material))
 APPLIES["diuresis"] = lambda material: True
 APPLIES["indication"] = lambda material: True

@@ -173,11 +173,26 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             line = plain[end : _line_end(plain, end)]
             if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
                 kind, seen = "findings", True
+        if kind == "findings" and not seen and GIVES.search(plain, end, _line_end(plain, end)):
+            kind = "technique"  # 灌注: 静脉注射..., under the method
+            seen = False
+        if (
+            kind == "technique"
+            and seen
+            and MEASURES.fullmatch(plain[start:end])
+            and MEASURED.search(plain, end, _line_end(plain, end))
+        ):
+            kind = "findings"  # 参数: GFR..., after what was seen
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
         yield start, end, kind
 
 
+GIVES = re.compile(r"(?:静脉)?(?:注射|推注|静注|给予)[^。;,\n]{0,20}(?:MBq|mCi|MIBI|FDG|MDP|DTPA|Tc)", re.I | re.A)
+MEASURES = re.compile(
+    r"[\s\[<*◆◇●■|\d.、-]*(?:定量|肾功能|功能|肾图|分析|测量|半定量)?(?:参数|数据|指标|测定|测值|结果)[\s\]>*:|]*"
+)
+MEASURED = re.compile(r"GFR|ERPF|分肾|DRF|EF\b|半排|达峰|T1/2|Tmax|SUV|摄取率|SSS", re.I | re.A)
 BARE_DIAGNOSIS = re.compile(r"[\s\[<*◆◇●■|\d.、]*诊断[\s\]>*:|]*")
 PHASE = re.compile(
     r"[\s\[<*◆◇●■|\d.、-]*(?:(?:运动|药物)?负荷(?:图像?|显像|相)?|静息(?:图像?|显像|相)?|stress|rest)[\s\]>*:|]*", re.I
@@ -284,7 +299,7 @@ SIGNED = re.compile(
     re.M,
 )
 SIGNS = re.compile(
-    r"^\s*R\s*[:/].{1,20}S\s*[:/]|报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by",
+    r"^\s*R\s*[:/].{1,20}[SVC]\s*[:/]|报告|诊断医|审|签|核对|医师|医生|书写|初稿|撰写|记录|复核|主治|阅片|上级|拟稿|physician|radiologist|M\.?D|\bDr\b|consultant|(?:reported|read|verified) by",
     re.I | re.A,
 )
 
@@ -313,7 +328,7 @@ def _closing(plain: str, part: Part) -> Iterator[Part]:
 
 
 HISTORY_WORDS = re.compile(
-    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|了解|手术|癌(?!症中心)|(?<!肿)瘤|积水|结石|评价|排除|明确|就诊(?!者|卡|号|科)|鉴别|停用|history of|status post|evaluate|staging",
+    r"术后|治疗后|化疗|放疗|病史|复查|主诉|确诊|病理|临床|因[^。]{1,20}(?:行|来|入)|发现|疼痛|体检|随访|疗效|分期|目的|拟行|待查|入院|评估|了解|手术|癌(?!症中心)|(?<!肿)瘤|积水|结石|评价|排除|明确|就诊(?!者|卡|号|科)|鉴别|停用|心慌|心悸|胸闷|咳嗽|咯血|头[晕痛]|手抖|消瘦|FT[34]|彩超|history of|status post|evaluate|staging",
     re.I | re.A,
 )
 METHOD_WORDS = re.compile(

@@ -16,7 +16,7 @@ from photopeak.report_review.sections import CONCLUDING, Span
 
 Elements = dict[str, Element]
 MBQ = {"mbq": 1.0, "mci": 37.0, "gbq": 1000.0, "kbq": 1e-3, "uci": 0.037, "μci": 0.037}
-ACTIVITY = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq|kBq|[uμ]Ci)(?!\s*[/·]\s*(?:kg|ml|h))", re.I)
+ACTIVITY = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq|kBq|[uμ]Ci)(?!\s*[/·]\s*(?:kg|ml|h|周期|次|疗程|cycle))", re.I)
 PAIR = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq)\s*[(/=,]?\s*(?:约|即|合|相当于|or)?\s*(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq)\)?", re.I
 )
@@ -48,6 +48,12 @@ def unit_conversion(material: Material, elements: Elements, setting: Setting) ->
 def activity(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
     """An administered activity far outside what this examination is made with: most often a unit or a decimal point."""
     low, high = rule_book()["activity_mbq"].get(material.exam.type, rule_book()["activity_mbq"]["OTHER"])
+    if (
+        material.exam.type == "OTHER"
+        and material.exam.tracers
+        and all(one.nuclide in ("", "99mTc", "18F", "68Ga") for one in material.exam.tracers)
+    ):
+        high = rule_book()["activity_mbq"]["OTHER_DIAGNOSTIC"]
     kinds = (
         ("technique", "header")
         if material.report.has("technique") and material.exam.type != "I131_WBS"
@@ -58,6 +64,9 @@ def activity(material: Material, elements: Elements, setting: Setting) -> Iterat
             left, right = context.clause_around(material.report.plain, found.start(), found.end())
             clause = material.report.plain[left:right]
             value = _mbq(found.group(1), found.group(2))
+            first, last = context.sentence_around(material.report.plain, found.start(), found.end())
+            if re.search(r"177Lu|镥|223Ra|90Y", material.report.plain[first:last]) and material.exam.type != "I131_WBS":
+                continue
             if re.search(r"177Lu|223Ra|90Y|累积|累计|总|残余|透射|校准|质控|residual|cumulative", clause):
                 continue
             if not low <= value <= high:
@@ -188,7 +197,7 @@ def _earlier(plain: str, start: int, end: int) -> bool:
 
 
 SPLIT = re.compile(
-    r"left(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?right(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|左(?:肾|侧)?[^。;\n右%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?右(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|右(?:肾|侧)?[^。;\n左%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?左(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%",
+    r"(?<![A-Za-z])L\s*[:=]?\s*(\d{1,3}(?:\.\d+)?)\s*%\s*[、,/;]?\s*R\s*[:=]?\s*(\d{1,3}(?:\.\d+)?)\s*%|left(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?right(?: kidney)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|左(?:肾|侧)?[^。;\n右%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?右(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%|右(?:肾|侧)?[^。;\n左%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,14}?左(?:肾|侧)?[^。;\n%]{0,12}?(\d{1,3}(?:\.\d+)?)\s*%",
     re.I,
 )
 GFR_PARTS = re.compile(
@@ -356,12 +365,19 @@ def _waits(material: Material) -> Iterator[tuple[float, Span]]:
 DATED = re.compile(r"(?<![\d.-])(20\d{2}|19\d{2})\s*[-./年]\s*(1[0-2]|0?[1-9])\s*[-./月]\s*(3[01]|[12]\d|0?[1-9])(?!\d)\s*日?")
 
 
+REPUBLIC = re.compile(r"(?<![\d/.-])(1[01]\d)\s*[/.年-]\s*(\d{1,2})\s*[/.月-]\s*(\d{1,2})(?!\d)")  # 114/02/26 of Taiwan
+
+
 def date_in(plain: str, span: Span) -> datetime.date | None:
     """The full date within a stretch of text, or None."""
     found = DATED.search(plain, span.start, span.end)
     compact = re.search(r"(20\d{2})(0[1-9]|1[0-2])([0-2]\d|3[01])", plain[span.start : span.end])
     digits = found.groups() if found else compact.groups() if compact else None
+    since_1911 = REPUBLIC.search(plain, span.start, span.end) if digits is None else None
     try:
+        if since_1911:
+            year, month, day = (int(one) for one in since_1911.groups())
+            return datetime.date(year + 1911, month, day)
         return datetime.date(*(int(one) for one in digits)) if digits else None
     except ValueError:
         return None
