@@ -296,6 +296,7 @@ STRUCTURAL = frozenset(("hybrid", "hybrid_lesion", "critical"))  # what the kind
 
 
 def _judged(material: Material, rule: ElementRule) -> Element:
+    status: Status
     if rule.applies in STRUCTURAL and not APPLIES[rule.applies](material):
         told, spans = elsewhere(material, rule)  # 未做衰减校正 answers for the CT where there is none
         status = told if told == "present" else "not_applicable"
