@@ -5,6 +5,7 @@ import pytest
 from photopeak.criterion import CriteriaError, choose, load_criteria, parse_criteria, shipped_criteria
 from photopeak.evidence import Subject
 from photopeak.measurement import Quantity
+from photopeak.procedure import DISCIPLINES, procedures_of
 from photopeak.verdict import judge
 
 OWN = """
@@ -158,3 +159,20 @@ def test_a_limit_about_another_tracer_is_no_partner_that_is_missed():
     )
     verdicts = judge([ph.of(6.0, 0.1, tracer="MDP")], rows)
     assert [(one.outcome, one.criterion.quantity) for one in verdicts] == [("pass", "ph"), ("not_assessed", "ethanol")]
+
+
+def test_a_limit_judges_the_values_of_one_discipline_only():
+    """A quantity of one name is measured in several: a limit for SPECT, or for an assay, never judges a PET value."""
+    entries = procedures_of(tuple(DISCIPLINES))
+    for row in shipped_criteria():
+        if row.procedure:
+            assert row.quantity in {quantity.name for quantity in entries[row.procedure].quantities}, row.procedure
+            continue
+        of = {one.discipline for one in entries.values() if row.quantity in {quantity.name for quantity in one.quantities}}
+        # follow-up of a treatment reads PET images as well
+        assert "pet" not in of or of <= {"pet", "treatment_response"}, (row.standard, row.quantity, of)
+
+
+def test_the_advice_for_spect_says_nothing_of_a_pet_alignment():
+    (row,) = [one for one in shipped_criteria() if one.quantity == "alignment_error" and one.standard.startswith("Chen")]
+    assert row.procedure == "spect.ct_alignment"

@@ -304,8 +304,17 @@ def _untested(
 ) -> tuple[Criterion, ...]:
     """Limits of the disciplines seen whose procedure found no evidence: a skipped test never passes silently."""
     seen = {one.procedure.discipline for one in judged}
-    entries = procedures_of(tuple(name for name in DISCIPLINES if name in seen)).values()
+    entries = {
+        entry.name: entry
+        for entry in procedures_of(tuple(name for name in DISCIPLINES if name in seen)).values()
+        if entry.discipline in seen
+    }
+    run = {one.procedure.name for one in judged}
     tested = {quantity.name for one in judged for quantity in one.procedure.quantities}
-    names = {quantity.name for entry in entries if entry.discipline in seen for quantity in entry.quantities} - tested
+    names = {quantity.name for entry in entries.values() for quantity in entry.quantities} - tested
     chosen = choose(limits, stage=stage, programme=programme)
-    return tuple(row for row in chosen if row.quantity in names and not row.about)
+    return tuple(
+        row
+        for row in chosen
+        if not row.about and (row.procedure in entries.keys() - run if row.procedure else row.quantity in names)
+    )

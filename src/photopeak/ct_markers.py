@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import label
+from scipy.spatial.transform import Rotation
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.measurement import Measurement, Quantity
+from photopeak.spread import length_uncertainty, without_noise
 
 Floats = npt.NDArray[np.float64]
+Placed = tuple[Floats, Floats]  #: place and standard uncertainty along x, y, z, mm
 
 ALIGNMENT_ERROR = Quantity(name="alignment_error", unit="mm", en="alignment error", zh="配准误差")
 LARGEST = Quantity(name="alignment_error_max", unit="mm", en="largest alignment error", zh="最大配准误差")
@@ -24,6 +27,7 @@ ROTATION = Quantity(name="rotation_error", unit="deg", en="rotation error", zh="
 REACH_MM = 30.0
 LEAST_CONTRAST_HU = 80.0
 SIGNIFICANT = 6.0  # standard deviations of the surroundings
+DRAWS = 2000
 SHORTEST_ARM_MM = 20.0  # sources nearer to one line than this say nothing of a rotation
 
 
@@ -45,6 +49,11 @@ def index_at(volume: Volume, position_mm: Floats) -> Floats:
     """Voxel index (slice, row, column) of a patient position, in fractions."""
     from_origin = np.asarray(position_mm) - np.asarray(volume.origin_mm)
     return np.asarray(np.linalg.solve(np.asarray(volume.directions).T, from_origin) / np.asarray(volume.spacing_mm))
+
+
+def along_patient_axes(volume: Volume, uncertainty: Floats) -> Floats:
+    """Standard uncertainties along (slice, row, column) as those along the patient's x, y, z, mm."""
+    return np.asarray(np.sqrt((np.asarray(volume.directions) ** 2).T @ np.asarray(uncertainty) ** 2))
 
 
 def box_round(volume: Volume, index: Floats, reach_mm: float) -> tuple[slice, ...] | None:
@@ -80,43 +89,48 @@ def marker_in_ct(ct: Volume, near_mm: Floats) -> tuple[Floats, Floats] | None:
         [math.hypot(noise * math.sqrt(float((a**2).sum())) / total, 0.012 * mm) for a, mm in zip(away, ct.spacing_mm)]
     )
     start = np.array([part_.start for part_ in box])
-    return position_mm(ct, centre + start), uncertainty
+    return position_mm(ct, centre + start), along_patient_axes(ct, uncertainty)
 
 
-def distance(number: int, spect: tuple[Floats, Floats], marker: tuple[Floats, Floats]) -> Measurement:
-    """Length of the difference; noise only enlarges a small one, and that part is in the uncertainty too."""
-    difference = spect[0] - marker[0]
-    value = float(np.linalg.norm(difference))
-    variance = float((spect[1] ** 2).sum() + (marker[1] ** 2).sum())
-    enlarged = value - math.sqrt(max(0.0, value**2 - variance))
-    return ALIGNMENT_ERROR.of(
-        value,
-        math.hypot(math.sqrt(variance / 3), enlarged),
-        noise_corrected=ALIGNMENT_ERROR.of(value - enlarged, math.sqrt(variance / 3), source=number),
-        source=number,
-    )
+def distance(number: int, emission: Placed, marker: Placed) -> Measurement:
+    """Length of the difference; noise only enlarges a short one, by what the companion leaves off."""
+    difference = emission[0] - marker[0]
+    covariance = np.diag(emission[1] ** 2 + marker[1] ** 2)
+    return _length(ALIGNMENT_ERROR, difference, covariance, source=number)
+
+
+def _length(quantity: Quantity, vector: Floats, covariance: Floats, **where: int) -> Measurement:
+    value, variance = float(np.linalg.norm(vector)), float(np.trace(covariance))
+    companion = quantity.of(math.sqrt(max(0.0, value**2 - variance)), math.sqrt(variance / 3), **where)
+    return quantity.of(value, length_uncertainty(vector, covariance), noise_corrected=companion, **where)
 
 
 def largest(found: list[Measurement]) -> Measurement:
-    """The largest of the distances, with its uncertainty."""
+    """The largest of the distances. Noise picks the largest of several alike: its scatter is less than theirs, its mean higher."""
+    values, each = (np.array([getattr(m, name) for m in found]) for name in ("value", "uncertainty"))
+    base = without_noise(values, math.sqrt(float((each**2).mean())))
+    if np.ptp(base) == 0:
+        each = np.full_like(each, each.mean())
+    rng = np.random.default_rng(len(found))
+    draws = (base + each * rng.standard_normal((DRAWS, len(found)))).max(axis=1)
     worst = max(found, key=lambda m: m.value)
-    return LARGEST.of(worst.value, worst.uncertainty)
+    raised = float(draws.mean() - base.max())
+    own = worst.value if worst.noise_corrected is None else worst.noise_corrected.value
+    companion = LARGEST.of(max(own - raised, 0.0), worst.uncertainty)
+    return LARGEST.of(worst.value, float(draws.std(ddof=1)), noise_corrected=companion)
 
 
-def rotation(placed: list[tuple[int, tuple[Floats, Floats], tuple[Floats, Floats]]]) -> Iterable[Measurement]:
-    """Angle of the rotation that best carries the CT places onto the SPECT places."""
+def rotation(placed: list[tuple[int, Placed, Placed]]) -> Iterable[Measurement]:
+    """Angle of the rotation that best carries the CT places onto the emission places."""
     if len(placed) < 3:
         return
-    spect, ct = np.array([one[0] for _, one, _ in placed]), np.array([one[0] for _, _, one in placed])
-    spect, ct = spect - spect.mean(axis=0), ct - ct.mean(axis=0)
-    left, sizes, right = np.linalg.svd(ct.T @ spect)
-    arm_mm = math.sqrt(float(sizes[1]) / len(placed))
-    if arm_mm < SHORTEST_ARM_MM:
+    emission, ct = np.array([one[0] for _, one, _ in placed]), np.array([one[0] for _, _, one in placed])
+    emission, ct = emission - emission.mean(axis=0), ct - ct.mean(axis=0)
+    left, sizes, right = np.linalg.svd(ct.T @ emission)
+    if math.sqrt(float(sizes[1]) / len(placed)) < SHORTEST_ARM_MM:
         return
     sign = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(left @ right)))])
-    turned = left @ sign @ right
-    degrees = math.degrees(math.acos(min(1.0, max(-1.0, (float(np.trace(turned)) - 1) / 2))))
+    turn = Rotation.from_matrix((left @ sign @ right).T).as_rotvec(degrees=True)
     variance = float(np.mean([(a[1] ** 2).sum() + (b[1] ** 2).sum() for _, a, b in placed])) / 3
-    uncertainty = math.degrees(math.sqrt(variance / len(placed)) / arm_mm)
-    enlarged = degrees - math.sqrt(max(0.0, degrees**2 - 3 * uncertainty**2))
-    yield ROTATION.of(degrees, math.hypot(uncertainty, enlarged), noise_corrected=ROTATION.of(degrees - enlarged, uncertainty))
+    leverage = (ct**2).sum() * np.eye(3) - ct.T @ ct
+    yield _length(ROTATION, turn, math.degrees(1) ** 2 * variance * np.linalg.inv(leverage))

@@ -1,4 +1,4 @@
-"""How well a standard deviation of few values is known."""
+"""How well a standard deviation of few values, the length of a noisy vector or the largest of several noisy values is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
 COVERED_BY_TWO = 0.9545  # of a normal variate by ± two standard deviations
 GRID = 4000
 
@@ -29,3 +31,31 @@ def half_of_quantile(relative_errors: list[float]) -> float:
     """Half of what 95.45 % of these relative errors do not exceed."""
     ordered = sorted(relative_errors)
     return ordered[min(math.ceil(COVERED_BY_TWO * len(ordered)), len(ordered)) - 1] / 2
+
+
+def length_uncertainty(vector: Floats, covariance: Floats) -> float:
+    """Standard uncertainty of the length of a noisy vector [3] with this covariance [3, 3].
+
+    Noise lengthens a short vector, so that ± 2 u is to hold the mean of such lengths. A vector far longer than its noise has that of
+    its direction, s; nearer to nothing u = s r / (r³ + (n/3)⁴ s³)^⅓, where n (1 to 3) says how many directions the noise has. Over
+    any true length that holds the mean in 94.9 to 95.9 % for noise alike in all directions, in 93 to 98 % for noise twice as
+    large in one.
+    """
+    total, squares = float(np.trace(covariance)), float((covariance**2).sum())
+    length_squared = float(vector @ vector)
+    if total <= 0 or length_squared <= 0:
+        return 0.0
+    along = math.sqrt(max(float(vector @ covariance @ vector), 0.0) / length_squared)
+    typical, directions = math.sqrt(squares / total), total**2 / squares
+    length = math.sqrt(length_squared)
+    return along * length / (length**3 + (directions / 3) ** 4 * typical**3) ** (1 / 3)
+
+
+def without_noise(values: Floats, noise: float) -> Floats:
+    """Differences between values are kept, less what noise adds to them on average, where their variance stands out of the noise."""
+    centre = float(values.mean())
+    spread = float(values.var(ddof=1)) if values.size > 1 else 0.0
+    significant = noise**2 * (1 + 2 * math.sqrt(2 / max(values.size - 1, 1)))
+    share = math.sqrt(1 - noise**2 / spread) if spread > significant else 0.0
+    found: Floats = centre + share * (values - centre)
+    return found

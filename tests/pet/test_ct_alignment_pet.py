@@ -1,6 +1,7 @@
 """Point sources in PET against their markers in a CT displaced by a known amount."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -47,16 +48,36 @@ def test_a_known_rotation_is_found(evidence_of):
     assert turn == pytest.approx(2.0, abs=0.1)
 
 
-def test_the_stated_uncertainty_holds_the_truth(evidence_of):
-    """A displacement of 2 mm, noise of 3 % of the peak."""
-    rng = np.random.default_rng(2)
-    image, held = PHANTOM.image(), []
-    for _ in range(25):
-        values = image + (3000 * rng.standard_normal(image.shape)).astype(np.float32)
-        for m in ct_alignment(study(evidence_of, (0.0, 2.0, 0.0), values)).measurements:
-            if m.quantity.name == "alignment_error":
-                held.append(abs(m.value - 2.0) <= 2 * m.uncertainty)
-    assert np.mean(held) >= 0.88
+@cache
+def held(draws, evidence_of):
+    """Share of noisy studies (3 % of the peak) whose ± 2u holds the mean of each number: displaced by 2 mm, and not at all."""
+    image, shares = PHANTOM.image(), {}
+    for shift in (2.0, 0.0):
+        still, found = study(evidence_of, (0.0, shift, 0.0)), {}
+        for draw in range(draws):
+            noise = np.random.default_rng((2, draw)).standard_normal(image.shape, dtype=np.float32)
+            evidence = replace(still, images=replace(still.images, values=image + 3000 * noise))
+            result = ct_alignment(evidence)
+            assert len(result.pet_mm) == 3
+            for m in result.measurements:
+                # sources are numbered by their height, which noise reorders: they are alike
+                found.setdefault(m.quantity.name, []).append((m.value, m.uncertainty))
+        for name, pairs in found.items():
+            values = np.array(pairs)
+            truth = 2.0 if shift and name == "alignment_error" else values[:, 0].mean()
+            shares[name, shift] = float(np.mean(np.abs(values[:, 0] - truth) <= 2 * values[:, 1]))
+    return shares
+
+
+def test_the_stated_uncertainties_hold_the_truth(evidence_of):
+    for key, share in held(24, evidence_of).items():
+        assert share >= 0.75, key
+
+
+@pytest.mark.full
+def test_two_thousand_studies_are_covered_as_often_as_stated(evidence_of):
+    for key, share in held(2000, evidence_of).items():
+        assert 0.93 <= share <= 0.97, (key, share)
 
 
 def test_a_study_on_disk_is_paired_and_measured(tmp_path):

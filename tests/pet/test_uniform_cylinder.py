@@ -73,6 +73,9 @@ def test_facts_go_before_the_header(evidence_of, table_of):
     assert found["calibration_bias",][0] == pytest.approx(2.0, abs=0.01)
 
 
+TRUTHS = {("calibration_bias",): 0.0, ("suv_mean", "uniform_cylinder"): 1.0, ("cylinder_concentration",): 5300.0}
+
+
 @cache
 def study(draws, evidence_of, table_of):
     image, found = PHANTOM.image(), {}
@@ -84,6 +87,7 @@ def study(draws, evidence_of, table_of):
 
 
 def holds(found, key, truth=None):
+    """Share of the draws within 2 u of the truth; of statistics that noise biases, that is the mean of the draws."""
     values = np.array(found[key])
     truth = values[:, 0].mean() if truth is None else truth
     return float(np.mean(np.abs(values[:, 0] - truth) <= 2 * values[:, 1]))
@@ -94,22 +98,24 @@ def test_the_stated_uncertainty_of_the_bias_holds_the_truth(evidence_of, table_o
     bias = np.array(found["calibration_bias",])
     assert bias[:, 0].mean() == pytest.approx(0, abs=4 * bias[:, 1].mean() / math.sqrt(40))
     assert bias[:, 0].std(ddof=1) == pytest.approx(bias[:, 1].mean(), rel=0.3)
-    assert holds(found, ("calibration_bias",), 0.0) >= 0.88
-    for method in ("five_regions", "tg126_slice", "tg126_axial", "nema1994", "eanm2023"):
-        assert holds(found, ("uniformity", method), 0.0) >= 0.9
+    for key in found:
+        assert holds(found, key, TRUTHS.get(key)) >= 0.8, key
+
+
+def test_without_a_fault_nothing_is_left_of_the_uniformity_when_noise_is_taken_off(evidence_of):
+    values = noisy(PHANTOM.image(), SPACING, noise_percent=8.0, seed=(6, 1))
+    result = uniform_cylinder(replace(evidence_of(values, SPACING), header=HEADER))
+    for m in result.measurements:
+        if m.quantity.name == "uniformity":
+            assert abs(m.noise_corrected.value) <= 2.5 * m.noise_corrected.uncertainty
 
 
 @pytest.mark.full
 def test_two_thousand_draws_are_covered_as_often_as_stated(evidence_of, table_of):
     found = study(2000, evidence_of, table_of)
-    for key, truth in {
-        ("calibration_bias",): 0.0,
-        ("suv_mean", "uniform_cylinder"): 1.0,
-        ("cylinder_concentration",): 5300,
-    }.items():
-        assert 0.93 <= holds(found, key, truth) <= 0.97, key
-    for method in ("eanm2023", "nema1994"):
-        assert 0.93 <= holds(found, ("coefficient_of_variation", method)) <= 0.97, method
+    for key in found:
+        share = holds(found, key, TRUTHS.get(key))
+        assert 0.93 <= share <= 0.97, (key, share)
 
 
 def test_proportional_counts_are_measured_in_relative_terms_only(shared, table_of):

@@ -26,7 +26,7 @@ from photopeak.pet.cylinder_section import inside_section, section_mean, section
 from photopeak.pet.cylinder_uniformity import region_means, uniformities
 from photopeak.pet.noise import Noise
 from photopeak.pet.regions import interpolated_disc
-from photopeak.pet.uniform_cylinder import SUV_MEAN, UNIFORMITY
+from photopeak.pet.uniform_cylinder import SUV_MEAN, UNIFORMITY, uniformity_of
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
 from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
@@ -134,15 +134,7 @@ def acr_phantom(evidence: Evidence) -> AcrPhantom:
             *_background(conversion, found, mean, mean_u),
             *_hot(reading, hot, conversion),
             *_cold(reading, names, conversion),
-            *(
-                UNIFORMITY.of(
-                    one.value,
-                    math.hypot(one.noise_part, one.spread),
-                    noise_corrected=UNIFORMITY.of(max(one.value - one.noise_part, 0.0), one.spread, method=one.method),
-                    method=one.method,
-                )
-                for one in uniformities(means)
-            ),
+            *(uniformity_of(one) for one in uniformities(means)),
         ),
         remarks=(*notes, *_noticed(hot, found)),
         conditions=tuple(_conditions(volume, found, sigma_mm)),

@@ -2,27 +2,30 @@
 
 The frames of a dynamic series of the 20 cm phantom are read in a disc of 180 mm in every slice. Images that are decay-corrected should
 all show one concentration; others are corrected by their times. The last three frames, of the lowest rates, are the truth of each
-slice, and the error of a frame is its departure from it: the mean over slices, and the slice that departs most (noise enlarges it; the
-part is in its uncertainty). `up_to_kbq_ml` limits the largest error to the concentrations used, for example that of the NECR peak.
+slice, and the error of a frame is its departure from it: the mean over slices, the lowest and the highest slice. `up_to_kbq_ml` limits
+the largest error to the concentrations used, for example that of the NECR peak. The noise is that of each frame's voxels, with its
+correlation. It spreads lowest and highest: their uncertainty is the scatter about their mean at that noise, and what noise adds is
+taken off in the companion value that a fail needs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Figure, Points
 from photopeak.measurement import Measurement, Quantity
+from photopeak.pet.cylinder_section import section_noise
 from photopeak.pet.published_figures import published
 from photopeak.procedure import Condition, Refused, Result, procedure
-from photopeak.spread import COVERED_BY_TWO
+from photopeak.spread import without_noise
 from photopeak.suv.scan_times import scan_times
 from photopeak.suv.suv_dose import half_life_of
 from photopeak.words import Words
@@ -34,6 +37,12 @@ LARGEST = Quantity(name="count_rate_error_max", unit="%", en="largest count-rate
 DISC_MM = 180.0
 TRUTH_FRAMES, FEWEST_FRAMES, FEWEST_SLICES = 3, 5, 3
 END_SLICES = 1
+DRAWS = 400
+STATISTICS = {
+    "mean": Words("mean of slices", "各层平均"),
+    "lowest": Words("lowest slice", "最低层"),
+    "highest": Words("highest slice", "最高层"),
+}
 PUBLISHED = {"count_rate_error_pct": Words("largest count-rate error, %", "最大计数率误差，%")}
 
 
@@ -44,19 +53,19 @@ class CountRateAccuracy(Result):
     concentration_kbq_ml: Floats
 
     def figures(self) -> tuple[Figure, ...]:
-        charts = []
-        for statistic, en, zh in (("mean", "mean of slices", "各层平均"), ("max", "worst slice", "最差层")):
+        marks = []
+        for statistic, words in STATISTICS.items():
             found = tuple(m for m in self.measurements if m.quantity is ERROR and m.where["statistic"] == statistic)
-            charts.append(
-                Chart(
-                    title=Words(f"Count-rate error, {en}", f"计数率误差（{zh}）"),
-                    x=Axis(label=Words("activity concentration", "活度浓度"), unit="kBq/mL", low=0.0),
-                    y=Axis(label=ERROR.words, unit="%"),
-                    marks=(Points(x=tuple(float(c) for c in self.concentration_kbq_ml), measurements=found),),
-                    group="error",
-                )
-            )
-        return tuple(charts)
+            x = tuple(float(c) for c in self.concentration_kbq_ml)
+            marks.append(Points(x=x, measurements=found, label=words))
+        return (
+            Chart(
+                title=ERROR.words,
+                x=Axis(label=Words("activity concentration", "活度浓度"), unit="kBq/mL", low=0.0),
+                y=Axis(label=ERROR.words, unit="%"),
+                marks=tuple(marks),
+            ),
+        )
 
 
 def accepts(evidence: Evidence) -> Words | None:
@@ -87,16 +96,15 @@ def count_rate_accuracy(
     frames = _frames(evidence)
     decay = math.log(2) / half_life_of(evidence.header, evidence.facts)[0]
     hours = _seconds(frames)
-    means = _means(evidence, frames)
+    means, noise, along = _means(evidence, frames)
     if evidence.header.get("decay_correction") == "NONE":
         means = means * np.exp(decay * hours)[:, None]
     truth = means[-TRUTH_FRAMES:].mean(axis=0)
     errors = 100 * (means / truth - 1)
     concentration = float(truth.mean()) * np.exp(-decay * hours) / 1000
-    measured = tuple(_errors(errors))
-    worst = [m for m, c in zip(measured[1::2], concentration) if up_to_kbq_ml is None or c <= up_to_kbq_ml]
+    counted = np.array([up_to_kbq_ml is None or c <= up_to_kbq_ml for c in concentration])
     return CountRateAccuracy(
-        measurements=(*measured, *_largest(worst)),
+        measurements=tuple(_measured(errors, noise, along, counted)),
         conditions=(*_conditions(means, concentration), *published(evidence.about.model, PUBLISHED)),
         concentration_kbq_ml=concentration,
     )
@@ -137,8 +145,8 @@ def _seconds(frames: Sequence[Evidence]) -> Floats:
     return np.array([(start - starts[0]).total_seconds() for start in starts])
 
 
-def _means(evidence: Evidence, frames: Sequence[Evidence]) -> Floats:
-    """Mean of the disc [frame, slice], without the slice at either end."""
+def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floats, Floats]:
+    """Mean of the disc [frame, slice] without the slice at either end; its relative noise [frame]; its correlation [slice, slice]."""
     volume = evidence.images
     assert isinstance(volume, Volume)
     middle = volume.values.mean(axis=0, dtype=np.float64)
@@ -164,47 +172,46 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> Floats:
             en=f"{evidence.name}: slices without activity; the phantom must fill the axial field",
             zh=f"{evidence.name}：有层面没有活度；模体须充满轴向视野。",
         )
-    return found
+    part, weights = slice(END_SLICES, END_SLICES + found.shape[1]), inside / inside.sum()
+    noises = [section_noise(one, part, inside) for one in volumes]
+    relative = [0.0 if one is None else one.relative * math.sqrt(max(one.plane_covariance(weights, 0), 0.0)) for one in noises]
+    known = [one for one in noises if one is not None and one.relative > 0]
+    lags = np.eye(1, found.shape[1])[0]
+    if known:
+        lags = np.mean([[one.plane_covariance(weights, k) for k in range(found.shape[1])] for one in known], axis=0)
+    index = np.arange(found.shape[1])
+    return found, np.array(relative), lags[np.abs(index[:, None] - index[None, :])] / lags[0]
 
 
-def _errors(errors: Floats) -> Iterator[Measurement]:
-    """Mean and worst slice of every frame. The noise of a slice: differences of neighbours, which a slope does not enter."""
-    count, coupled = errors.shape[1], _coupled(errors)
-    few = (
-        float(scipy.special.stdtrit(max(count / coupled, 2.0), (1 + COVERED_BY_TWO) / 2)) / 2
-    )  # the spread is known from few slices only
-    for number, row in enumerate(errors, 1):
-        noise = float(np.diff(row).std(ddof=1)) / math.sqrt(2)
-        spread = float(row.std(ddof=1))
-        yield ERROR.of(float(row.mean()), few * max(noise, spread) / math.sqrt(count / coupled), frame=number, statistic="mean")
-        worst = float(row[int(np.argmax(np.abs(row)))])
-        added = noise * math.sqrt(2 * math.log(count))
-        reduced = math.copysign(max(abs(worst) - added, 0.0), worst)
-        companion = ERROR.of(reduced, noise, frame=number, statistic="max")
-        yield ERROR.of(worst, math.hypot(noise, added), noise_corrected=companion, frame=number, statistic="max")
+def _measured(errors: Floats, noise: Floats, along: Floats, counted: npt.NDArray[np.bool_]) -> Iterator[Measurement]:
+    """Every frame's mean, lowest and highest slice, and the largest error of the frames that are `counted`."""
+    base, drawn = _again(errors, noise, along)
+    for number, (row, smooth, copies) in enumerate(zip(errors, base, np.moveaxis(drawn, 1, 0)), 1):
+        yield ERROR.of(float(row.mean()), float(copies.mean(axis=1).std(ddof=1)), frame=number, statistic="mean")
+        for statistic, extreme in (("lowest", np.min), ("highest", np.max)):
+            found = extreme(copies, axis=1)
+            added = float(found.mean() - extreme(smooth))
+            u, where = float(found.std(ddof=1)), {"frame": number, "statistic": statistic}
+            yield ERROR.of(extreme(row), u, noise_corrected=ERROR.of(extreme(row) - added, u, **where), **where)
+    if counted.any():
+        value = float(np.abs(errors[counted]).max())
+        found = np.abs(drawn[:, counted]).max(axis=(1, 2))
+        added = float(found.mean() - np.abs(base[counted]).max())
+        u = float(found.std(ddof=1))
+        yield LARGEST.of(value, u, noise_corrected=LARGEST.of(max(value - added, 0.0), u))
 
 
-def _coupled(errors: Floats) -> float:
-    """How many neighbouring slices count as one, from the correlation of their errors in all frames; at least two.
-
-    Taking each frame's mean off lowers that correlation by the share that the mean itself varies, which is put back.
-    """
-    left = errors - errors.mean(axis=1, keepdims=True)
-    count, total = errors.shape[1], float((left**2).mean())
-    coupled = 1.0
-    for lag in range(1, count // 2):
-        share = float((left[:, :-lag] * left[:, lag:]).mean()) / total if total > 0 else 0.0
-        if share <= 0:
-            break
-        coupled += 2 * share * (1 - lag / count)
-    return float(max(coupled * (1 + coupled / count), 2.0))
-
-
-def _largest(worst: Sequence[Measurement]) -> Iterable[Measurement]:
-    if not worst:
-        return ()
-    top = max(worst, key=lambda m: abs(m.value))
-    return (LARGEST.of(abs(top.value), top.uncertainty),)
+def _again(errors: Floats, noise: Floats, along: Floats) -> tuple[Floats, Floats]:
+    """Errors without what noise explains of the differences between slices [frame, slice], and copies of them with noise drawn again
+    [draw, frame, slice]. The noise of the frames that are the truth is part of every frame's error."""
+    rng = np.random.default_rng(zlib.crc32(errors.tobytes()))
+    values, vectors = np.linalg.eigh(along)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    fields = 100 * noise[:, None] * (rng.standard_normal((DRAWS, *errors.shape)) @ root.T)
+    fields -= fields[:, -TRUTH_FRAMES:].mean(axis=1, keepdims=True)
+    spread = np.sqrt((fields**2).mean(axis=(0, 2)))
+    base = np.array([without_noise(row, float(sd)) for row, sd in zip(errors, spread)])
+    return base, base + fields
 
 
 def _conditions(means: Floats, concentration: Floats) -> Iterator[Condition]:

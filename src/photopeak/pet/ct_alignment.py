@@ -20,6 +20,8 @@ from photopeak.ct_markers import (
     LARGEST,
     REACH_MM,
     ROTATION,
+    Placed,
+    along_patient_axes,
     companion_ct,
     distance,
     largest,
@@ -33,7 +35,7 @@ from photopeak.procedure import Condition, Refused, Remark, Result, procedure, r
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
-Placed = tuple[int, tuple[Floats, Floats], tuple[Floats, Floats]]  #: number; PET place and u; CT place and u
+Pair = tuple[int, Placed, Placed]  #: number; place in PET; place in CT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def accepts(evidence: Evidence) -> Words | None:
 def ct_alignment(evidence: Evidence) -> CtAlignment:
     """Distance between PET and CT places of point sources, and the rotation between the two."""
     volume, ct, sources = _pair(evidence)
-    placed: list[Placed] = []
+    placed: list[Pair] = []
     notes: list[Remark] = []
     for number, source in enumerate(sources, 1):
         pet = _place(volume, source)
@@ -133,8 +135,8 @@ def _pair(evidence: Evidence) -> tuple[Volume, Volume, tuple[PointSource, ...]]:
     return volume, ct, found
 
 
-def _place(volume: Volume, source: PointSource) -> tuple[Floats, Floats] | None:
-    """Patient position and standard uncertainty along slice, row and column, mm."""
+def _place(volume: Volume, source: PointSource) -> Placed | None:
+    """Patient position and standard uncertainty, mm."""
     index, uncertainty = [], []
     for axis in range(3):
         profile = axis_profile(volume, source, axis)
@@ -142,10 +144,10 @@ def _place(volume: Volume, source: PointSource) -> tuple[Floats, Floats] | None:
             return None
         index.append(profile.fit.centre_mm / volume.spacing_mm[axis])
         uncertainty.append(math.sqrt(float(profile.fit.covariance[0, 0])))
-    return position_mm(volume, (index[0], index[1], index[2])), np.array(uncertainty)
+    return position_mm(volume, (index[0], index[1], index[2])), along_patient_axes(volume, np.array(uncertainty))
 
 
-def _conditions(volume: Volume, ct: Volume, placed: list[Placed]) -> Iterable[Condition]:
+def _conditions(volume: Volume, ct: Volume, placed: list[Pair]) -> Iterable[Condition]:
     for name, one in (("PET", volume), ("CT", ct)):
         voxel = " × ".join(f"{mm:.2f}" for mm in one.spacing_mm) + " mm"
         yield Condition(

@@ -1,4 +1,4 @@
-"""Four ways to state how uniform a cylinder looks, from means of regions; noise only enlarges each, and by how much is computed.
+"""Five ways to state how uniform a cylinder looks, from means of regions; noise only enlarges each, and by how much is computed.
 
 Regions are read with the covered part of each pixel. Values in %.
 """
@@ -17,13 +17,14 @@ from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
 from photopeak.pet.noise import Noise
 from photopeak.pet.regions import covered_disc
+from photopeak.spread import without_noise
 
 Floats = npt.NDArray[np.float64]
 
 DISC_MM = 30.0  #: diameter of the five regions
 CLEAR_OF_WALL_MM = 10.0
 SQUARE_MM, SQUARES_WITHIN_MM = 10.0, 175.0  #: NEMA NU 2-1994
-DRAWS = 400
+DRAWS, TOGETHER = 400, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,8 @@ def _one(
         return Uniformity(method=method, value=measured, noise_part=0.0, spread=0.0)
     base = _beyond_noise(values, noise, along)
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(values).tobytes()))
-    draws = np.array([float(statistic(base + noise * (root @ rng.standard_normal(values.shape)))) for _ in range(DRAWS)])
+    fields = (np.tensordot(rng.standard_normal((TOGETHER, *values.shape)), root, axes=(1, 1)) for _ in range(DRAWS // TOGETHER))
+    draws = np.concatenate([statistic(base + noise * np.moveaxis(one, -1, 1)) for one in fields])
     added = max(float(draws.mean()) - float(statistic(base)), 0.0)
     return Uniformity(method=method, value=measured, noise_part=min(added, measured), spread=float(draws.std(ddof=1)))
 
@@ -189,18 +191,8 @@ def _one(
 def _beyond_noise(values: Floats, noise: float, along: Floats) -> Floats:
     """`values` with the part of their differences, between slices and between regions, that noise may explain taken out."""
     if values.ndim == 1:
-        return _shrunk(values, noise)
-    rows = _shrunk(values.mean(axis=1), noise / math.sqrt(values.shape[1]))
-    columns = _shrunk(values.mean(axis=0), noise * math.sqrt(float(along.mean())))
+        return without_noise(values, noise)
+    rows = without_noise(values.mean(axis=1), noise / math.sqrt(values.shape[1]))
+    columns = without_noise(values.mean(axis=0), noise * math.sqrt(float(along.mean())))
     found: Floats = rows[:, None] + columns[None, :] - float(values.mean())
-    return found
-
-
-def _shrunk(values: Floats, noise: float) -> Floats:
-    """Differences are kept, less what noise adds to them on average, where their variance stands out of the noise."""
-    centre = float(values.mean())
-    spread = float(values.var(ddof=1)) if values.size > 1 else 0.0
-    significant = noise**2 * (1 + 2 * math.sqrt(2 / max(values.size - 1, 1)))
-    share = math.sqrt(1 - noise**2 / spread) if spread > significant else 0.0
-    found: Floats = centre + share * (values - centre)
     return found

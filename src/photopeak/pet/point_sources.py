@@ -20,8 +20,10 @@ Floats = npt.NDArray[np.float64]
 THRESHOLD = 0.15  #: of the hottest voxel
 WIDEST_MM = 30.0  #: a larger hot thing is no point source
 MOST_SOURCES = 24
+OF_A_SOURCE = 8  #: voxels; beside such a source, a single voxel is none
 NEAR_MM = 25.0
-LEAST_SHARE = 0.35  #: of all activity above a tenth of the maximum lies near the sources
+LEAST_SHARE = 0.35  #: of all activity above a tenth of the maximum, and above the noise, lies near the sources
+ABOVE_NOISE = 5.0
 REACH_WIDTHS = 4.0  #: half length of a profile, in FWHM
 NEMA_SAMPLING = 3.0  #: pixels per FWHM that the rule asks for
 
@@ -64,11 +66,16 @@ def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
         return Words("hot regions are too large for point sources", "高计数区过大，不是点源")
     corner, hot = _cropped(hot)
     marked, number = ndimage.label(hot, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(marked.ravel(), minlength=number + 1)[1:]
+    alone = (sizes == 1) & bool(sizes.max() >= OF_A_SOURCE)  # a peak of the noise, not of a source
+    number -= int(alone.sum())
     if number > MOST_SOURCES:
         return Words(f"{number} hot places, too many for point sources", f"高计数点达 {number} 个，不是点源")
     sources = []
     near = np.zeros(values.shape, dtype=bool)
     for label, part_of in enumerate(ndimage.find_objects(marked), 1):
+        if alone[label - 1]:
+            continue
         box = tuple(slice(part.start + first, part.stop + first) for part, first in zip(part_of, corner))
         size_mm = max((part.stop - part.start) * mm for part, mm in zip(box, volume.spacing_mm))
         if size_mm > WIDEST_MM:
@@ -80,7 +87,9 @@ def find_point_sources(volume: Volume) -> tuple[PointSource, ...] | Words:
         near[tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, reach))] = True
         rough = tuple(_rough(values, index, axis) * volume.spacing_mm[axis] for axis in range(3))
         sources.append((float(values[index]), PointSource(top=index, rough_mm=rough)))  # type: ignore[arg-type]
-    warm = values > 0.1 * top
+    some = values[:: max(1, len(values) // 16), ::2, ::2]
+    noise = 1.4826 * float(np.median(np.abs(some - np.median(some))))
+    warm = values > max(0.1 * top, ABOVE_NOISE * noise)
     if float(values[warm & near].sum(dtype=np.float64)) < LEAST_SHARE * float(values[warm].sum(dtype=np.float64)):
         return Words("the activity is not in point sources", "活度不在点源内")
     return tuple(source for _, source in sorted(sources, key=lambda pair: -pair[0]))

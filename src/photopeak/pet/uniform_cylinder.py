@@ -4,8 +4,8 @@ Concentration: mean of the voxels more than 20 mm from the wall and clear of the
 concentration, less one. Expected is the administered activity, decayed to the moment that the image is corrected to, over the
 volume filled: from the facts activity_mbq, assayed_at (residual_mbq) and volume_ml, or else from the header, whose weight then
 stands for the volume. Uniformity by `method`: five_regions; tg126_slice and tg126_axial (AAPM TG-126, 30 mm regions 10 mm from
-the wall); nema1994 (10 mm squares within 175 mm); eanm2023 (slice means). Noise only enlarges these; the part is in the
-uncertainty, and taken off in the companion value that a fail needs. Images in other units than Bq/mL are measured in relative
+the wall); nema1994 (10 mm squares within 175 mm); eanm2023 (slice means). Noise only enlarges these: the uncertainty is the scatter
+about their mean at that noise, and what noise adds is taken off in the companion value that a fail needs. Images in other units than Bq/mL are measured in relative
 terms.
 """
 
@@ -191,13 +191,13 @@ def _measurements(
     if volume.units == "BQML":
         yield CONCENTRATION.of(level, level_u)
     for one in uniformities(means):
-        yield _uniformity(one)
+        yield uniformity_of(one)
     yield from _variations(volume, part, inside, level, means, noise)
 
 
-def _uniformity(one: Uniformity) -> Measurement:
+def uniformity_of(one: Uniformity) -> Measurement:
     companion = UNIFORMITY.of(max(one.value - one.noise_part, 0.0), one.spread, method=one.method)
-    return UNIFORMITY.of(one.value, math.hypot(one.noise_part, one.spread), noise_corrected=companion, method=one.method)
+    return UNIFORMITY.of(one.value, one.spread, noise_corrected=companion, method=one.method)
 
 
 def _variations(

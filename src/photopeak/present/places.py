@@ -200,6 +200,8 @@ _VALUES: dict[tuple[str, str], Words] = {
     ("statistic", "mean"): Words("mean", "平均值"),
     ("statistic", "median"): Words("median", "中位数"),
     ("statistic", "peak"): Words("peak", "峰值"),
+    ("statistic", "lowest"): Words("lowest slice", "最低层"),
+    ("statistic", "highest"): Words("highest slice", "最高层"),
     ("roi", "background"): Words("background", "本底"),
     ("roi", "lung"): Words("lung insert", "肺插件"),
     ("roi", "centre"): Words("centre", "中心"),

@@ -18,6 +18,8 @@ from photopeak.ct_markers import (
     LARGEST,
     REACH_MM,
     ROTATION,
+    Placed,
+    along_patient_axes,
     box_round,
     companion_ct,
     distance,
@@ -75,7 +77,7 @@ def accepts(evidence: Evidence) -> Words | None:
 def ct_alignment(evidence: Evidence) -> CtAlignment:
     """Distance between SPECT and CT places of point sources, and the rotation between the two."""
     volume, ct, sources = _pair(evidence)
-    placed: list[tuple[int, tuple[Floats, Floats], tuple[Floats, Floats]]] = []
+    placed: list[tuple[int, Placed, Placed]] = []
     remarks: list[Remark] = []
     for number, source in enumerate(sources, 1):
         spect = _by_spect(volume, source)
@@ -127,8 +129,8 @@ def _pair(evidence: Evidence) -> tuple[Volume, Volume, tuple[Source, ...]]:
     return volume, ct, found
 
 
-def _by_spect(volume: Volume, source: Source) -> tuple[Floats, Floats] | None:
-    """Patient position and standard uncertainty along slice, row and column, mm, from Gaussian fits to the sums of a box."""
+def _by_spect(volume: Volume, source: Source) -> Placed | None:
+    """Patient position and standard uncertainty, mm, from Gaussian fits to the sums of a box."""
     box = box_round(volume, np.array(source.centre), source.reach_mm)
     if box is None or source.kind == "line":
         return None
@@ -141,12 +143,10 @@ def _by_spect(volume: Volume, source: Source) -> tuple[Floats, Floats] | None:
         if fit is None:
             return None
         index[axis], uncertainty[axis] = box[axis].start + fit.centre_mm / mm, fit.centre_uncertainty_mm
-    return position_mm(volume, index), uncertainty
+    return position_mm(volume, index), along_patient_axes(volume, uncertainty)
 
 
-def _conditions(
-    volume: Volume, ct: Volume, placed: list[tuple[int, tuple[Floats, Floats], tuple[Floats, Floats]]]
-) -> Iterable[Condition]:
+def _conditions(volume: Volume, ct: Volume, placed: list[tuple[int, Placed, Placed]]) -> Iterable[Condition]:
     for name, one in (("SPECT", volume), ("CT", ct)):
         voxel = " × ".join(f"{mm:.2f}" for mm in one.spacing_mm) + " mm"
         yield Condition(
