@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.ndimage import label
 from scipy.spatial.transform import Rotation
 
 from photopeak.evidence import Evidence, Volume
-from photopeak.measurement import Measurement, Quantity
+from photopeak.measurement import Measurement, Place, Quantity
 from photopeak.spread import length_uncertainty, without_noise
 
 Floats = npt.NDArray[np.float64]
@@ -96,13 +97,13 @@ def distance(number: int, emission: Placed, marker: Placed) -> Measurement:
     """Length of the difference; noise only enlarges a short one, by what the companion leaves off."""
     difference = emission[0] - marker[0]
     covariance = np.diag(emission[1] ** 2 + marker[1] ** 2)
-    return _length(ALIGNMENT_ERROR, difference, covariance, source=number)
+    return _length(ALIGNMENT_ERROR, difference, covariance, {"source": number})
 
 
-def _length(quantity: Quantity, vector: Floats, covariance: Floats, **where: int) -> Measurement:
+def _length(quantity: Quantity, vector: Floats, covariance: Floats, where: Place) -> Measurement:
     value, variance = float(np.linalg.norm(vector)), float(np.trace(covariance))
-    companion = quantity.of(math.sqrt(max(0.0, value**2 - variance)), math.sqrt(variance / 3), **where)
-    return quantity.of(value, length_uncertainty(vector, covariance), noise_corrected=companion, **where)
+    companion = replace(quantity.of(math.sqrt(max(0.0, value**2 - variance)), math.sqrt(variance / 3)), where=where)
+    return replace(quantity.of(value, length_uncertainty(vector, covariance), noise_corrected=companion), where=where)
 
 
 def largest(found: list[Measurement]) -> Measurement:
@@ -133,4 +134,4 @@ def rotation(placed: list[tuple[int, Placed, Placed]]) -> Iterable[Measurement]:
     turn = Rotation.from_matrix((left @ sign @ right).T).as_rotvec(degrees=True)
     variance = float(np.mean([(a[1] ** 2).sum() + (b[1] ** 2).sum() for _, a, b in placed])) / 3
     leverage = (ct**2).sum() * np.eye(3) - ct.T @ ct
-    yield _length(ROTATION, turn, math.degrees(1) ** 2 * variance * np.linalg.inv(leverage))
+    yield _length(ROTATION, turn, math.degrees(1) ** 2 * variance * np.linalg.inv(leverage), {})

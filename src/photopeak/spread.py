@@ -48,7 +48,7 @@ def length_uncertainty(vector: Floats, covariance: Floats) -> float:
     along = math.sqrt(max(float(vector @ covariance @ vector), 0.0) / length_squared)
     typical, directions = math.sqrt(squares / total), total**2 / squares
     length = math.sqrt(length_squared)
-    return along * length / (length**3 + (directions / 3) ** 4 * typical**3) ** (1 / 3)
+    return float(along * length / (length**3 + (directions / 3) ** 4 * typical**3) ** (1 / 3))
 
 
 def without_noise(values: Floats, noise: float) -> Floats:

@@ -191,8 +191,9 @@ def _measured(errors: Floats, noise: Floats, along: Floats, counted: npt.NDArray
         for statistic, extreme in (("lowest", np.min), ("highest", np.max)):
             found = extreme(copies, axis=1)
             added = float(found.mean() - extreme(smooth))
-            u, where = float(found.std(ddof=1)), {"frame": number, "statistic": statistic}
-            yield ERROR.of(extreme(row), u, noise_corrected=ERROR.of(extreme(row) - added, u, **where), **where)
+            u, value = float(found.std(ddof=1)), float(extreme(row))
+            companion = ERROR.of(value - added, u, frame=number, statistic=statistic)
+            yield ERROR.of(value, u, noise_corrected=companion, frame=number, statistic=statistic)
     if counted.any():
         value = float(np.abs(errors[counted]).max())
         found = np.abs(drawn[:, counted]).max(axis=(1, 2))
