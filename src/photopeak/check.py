@@ -193,7 +193,10 @@ def pair(
         tasks += suitable
         if not suitable and id(one) not in backgrounds:
             idle.append(_idle(one, reasons))
-    return tasks, tuple(idle)
+    taken = {
+        frame.sha256 for task in tasks if task.procedure.takes_frames for frame in task.evidence.facts.get("later_frames", ())
+    }
+    return [task for task in tasks if forced or task.evidence.sha256 not in taken], tuple(idle)
 
 
 MOST_REASONS = 3

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.measurement import Measurement, Place, Quantity
-from photopeak.spread import length_uncertainty, without_noise
+from photopeak.spread import length_uncertainty, scatter, without_noise
 
 Floats = npt.NDArray[np.float64]
 Placed = tuple[Floats, Floats]  #: place and standard uncertainty along x, y, z, mm
@@ -118,7 +118,7 @@ def largest(found: list[Measurement]) -> Measurement:
     raised = float(draws.mean() - base.max())
     own = worst.value if worst.noise_corrected is None else worst.noise_corrected.value
     companion = LARGEST.of(max(own - raised, 0.0), worst.uncertainty)
-    return LARGEST.of(worst.value, float(draws.std(ddof=1)), noise_corrected=companion)
+    return LARGEST.of(worst.value, scatter(draws), noise_corrected=companion)
 
 
 def rotation(placed: list[tuple[int, Placed, Placed]]) -> Iterable[Measurement]:

@@ -122,6 +122,9 @@ class Procedure:
     run: Callable[..., Result]
     options: Mapping[str, Option] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
+    takes_frames: bool = (
+        False  #: the later frames of a dynamic series are part of this measurement, and are not measured singly
+    )
 
     @property
     def words(self) -> Words:
@@ -146,6 +149,7 @@ def procedure(
     quantities: tuple[Quantity, ...],
     accepts: Callable[[Evidence], Words | None] = anything,
     entries: tuple[Entry, ...] = (),
+    takes_frames: bool = False,
     name: str | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Enter a function in the roll. `accepts` answers None for yes, or the reason for no. `entries`: the ways in which
@@ -164,6 +168,7 @@ def procedure(
             run=run,
             options=options_of_function(run),
             entries=entries,
+            takes_frames=takes_frames,
         )
         _DECLARED[address] = entry
         return run

@@ -6,10 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from photopeak.check import with_companions
+from photopeak.check import check, with_companions
 from photopeak.dicom.gather import gather
 from photopeak.pet.count_rate_accuracy import accepts, count_rate_accuracy
 from photopeak.phantom.iec_body import noisy
+from photopeak.phantom.patient import Patient
 from photopeak.phantom.pet_cylinder import PetCylinder, pet_decay_files
 from photopeak.procedure import Refused
 
@@ -97,6 +98,19 @@ def test_a_dynamic_series_on_disk_is_put_together(tmp_path, table_of):
     found = table_of(result)
     assert found["count_rate_error", 1, "mean"][0] == pytest.approx(-5.0, abs=0.6)
     assert len(result.figures()) == 1
+
+
+def test_the_frames_of_a_count_rate_test_are_measured_together_and_not_singly(tmp_path):
+    pet_decay_files(tmp_path, slices=8)
+    examined = check([tmp_path]).examined
+    assert len([one for one in examined if one.procedure.name == "pet.count_rate_accuracy"]) == 1
+    assert {one.evidence.header["time_position"] for one in examined} == {1}
+
+
+def test_a_dynamic_study_of_a_patient_is_no_count_rate_test(evidence_of):
+    evidence = series(evidence_of)
+    patient = Patient(shape=(20, 64, 64), spacing_mm=(40.0, 8.0, 8.0)).image()
+    assert accepts(replace(evidence, images=replace(evidence.images, values=patient, spacing_mm=(40.0, 8.0, 8.0))))
 
 
 def test_too_few_frames_or_a_small_object_are_refused(evidence_of):

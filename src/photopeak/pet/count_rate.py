@@ -153,7 +153,8 @@ def _measure(case: Case) -> Measured:
             )
         )
     shares = levels.scatter[low]
-    u_scatter = float(shares.std(ddof=1) / np.sqrt(shares.size)) if shares.size > 2 else None
+    # one scatter fraction stated for all levels has no scatter of its own to tell an uncertainty from
+    u_scatter = float(shares.std(ddof=1) / np.sqrt(shares.size)) if shares.size > 2 and np.ptp(shares) > 1e-9 else None
     measured.append(SCATTER.of(100 * float(shares.mean()), None if u_scatter is None else 100 * u_scatter, **case.where()))
     true = (levels.prompts - levels.randoms) * (1 - levels.scatter)
     curves = (

@@ -25,7 +25,7 @@ from photopeak.measurement import Measurement, Quantity
 from photopeak.pet.cylinder_section import section_noise
 from photopeak.pet.published_figures import published
 from photopeak.procedure import Condition, Refused, Result, procedure
-from photopeak.spread import without_noise
+from photopeak.spread import scatter, without_noise
 from photopeak.suv.scan_times import scan_times
 from photopeak.suv.suv_dose import half_life_of
 from photopeak.words import Words
@@ -35,6 +35,7 @@ Floats = npt.NDArray[np.float64]
 ERROR = Quantity(name="count_rate_error", unit="%", en="count-rate error", zh="计数率误差")
 LARGEST = Quantity(name="count_rate_error_max", unit="%", en="largest count-rate error", zh="最大计数率误差")
 DISC_MM = 180.0
+MOST_AREA = 2.0  #: the phantom, 200 mm across, is no larger than this many discs
 TRUTH_FRAMES, FEWEST_FRAMES, FEWEST_SLICES = 3, 5, 3
 END_SLICES = 1
 DRAWS = 400
@@ -74,6 +75,8 @@ def accepts(evidence: Evidence) -> Words | None:
     later = evidence.facts.get("later_frames", ())
     if len(later) + 1 < FEWEST_FRAMES:
         return Words(f"a dynamic series of {FEWEST_FRAMES} frames or more is needed", f"需要至少 {FEWEST_FRAMES} 帧的动态序列")
+    if _disc(evidence.images) is None:
+        return Words("no uniform disc of the 20 cm phantom", "未见 20 cm 模体的均匀圆形截面")
     return None
 
 
@@ -84,6 +87,7 @@ def accepts(evidence: Evidence) -> Words | None:
     kinds=("pt_volume",),
     quantities=(ERROR, LARGEST),
     accepts=accepts,
+    takes_frames=True,
 )
 def count_rate_accuracy(
     evidence: Evidence,
@@ -149,20 +153,13 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floa
     """Mean of the disc [frame, slice] without the slice at either end; its relative noise [frame]; its correlation [slice, slice]."""
     volume = evidence.images
     assert isinstance(volume, Volume)
-    middle = volume.values.mean(axis=0, dtype=np.float64)
-    warm = middle > 0.5 * float(np.percentile(middle, 99))
-    rows, columns = np.nonzero(warm)
-    spacing = volume.spacing_mm[1:]
-    area = float(warm.sum()) * spacing[0] * spacing[1]
-    if not warm.any() or area < math.pi * (DISC_MM / 2) ** 2:
+    inside = _disc(volume)
+    if inside is None:
         raise Refused(
             "no_phantom",
             en=f"{evidence.name}: no warm disc of {DISC_MM:.0f} mm was found; the test needs the 20 cm phantom",
             zh=f"{evidence.name}：未找到直径 {DISC_MM:.0f} mm 的均匀区域；本检测需要 20 cm 模体。",
         )
-    y = (np.arange(middle.shape[0]) - rows.mean()) * spacing[0]
-    x = (np.arange(middle.shape[1]) - columns.mean()) * spacing[1]
-    inside = np.hypot(y[:, None], x[None, :]) <= DISC_MM / 2
     volumes = [one.images for one in frames if isinstance(one.images, Volume)]
     found = np.array([one.values[:, inside].mean(axis=1, dtype=np.float64) for one in volumes])
     found = found[:, END_SLICES : found.shape[1] - END_SLICES]
@@ -183,6 +180,24 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floa
     return found, np.array(relative), lags[np.abs(index[:, None] - index[None, :])] / lags[0]
 
 
+def _disc(volume: Volume) -> npt.NDArray[np.bool_] | None:
+    """Mask [row, column] of the disc, round the middle of what is warm on average; None where that is not a disc large enough."""
+    middle = volume.values.mean(axis=0, dtype=np.float64)
+    warm = middle > 0.5 * float(np.percentile(middle, 99))
+    rows, columns = np.nonzero(warm)
+    spacing = volume.spacing_mm[1:]
+    area = float(warm.sum()) * spacing[0] * spacing[1]
+    if not warm.any() or area < math.pi * (DISC_MM / 2) ** 2:
+        return None
+    y = (np.arange(middle.shape[0]) - rows.mean()) * spacing[0]
+    x = (np.arange(middle.shape[1]) - columns.mean()) * spacing[1]
+    radius = np.hypot(y[:, None], x[None, :])
+    inside: npt.NDArray[np.bool_] = radius <= DISC_MM / 2
+    if not warm[inside].all() or area > MOST_AREA * math.pi * (DISC_MM / 2) ** 2:
+        return None
+    return inside
+
+
 def _measured(errors: Floats, noise: Floats, along: Floats, counted: npt.NDArray[np.bool_]) -> Iterator[Measurement]:
     """Every frame's mean, lowest and highest slice, and the largest error of the frames that are `counted`."""
     base, drawn = _again(errors, noise, along)
@@ -191,14 +206,14 @@ def _measured(errors: Floats, noise: Floats, along: Floats, counted: npt.NDArray
         for statistic, extreme in (("lowest", np.min), ("highest", np.max)):
             found = extreme(copies, axis=1)
             added = float(found.mean() - extreme(smooth))
-            u, value = float(found.std(ddof=1)), float(extreme(row))
+            u, value = scatter(found), float(extreme(row))
             companion = ERROR.of(value - added, u, frame=number, statistic=statistic)
             yield ERROR.of(value, u, noise_corrected=companion, frame=number, statistic=statistic)
     if counted.any():
         value = float(np.abs(errors[counted]).max())
         found = np.abs(drawn[:, counted]).max(axis=(1, 2))
         added = float(found.mean() - np.abs(base[counted]).max())
-        u = float(found.std(ddof=1))
+        u = scatter(found)
         yield LARGEST.of(value, u, noise_corrected=LARGEST.of(max(value - added, 0.0), u))
 
 

@@ -17,7 +17,7 @@ from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
 from photopeak.pet.noise import Noise
 from photopeak.pet.regions import covered_disc
-from photopeak.spread import without_noise
+from photopeak.spread import scatter, without_noise
 
 Floats = npt.NDArray[np.float64]
 
@@ -185,7 +185,7 @@ def _one(
     fields = (np.tensordot(rng.standard_normal((TOGETHER, *values.shape)), root, axes=(1, 1)) for _ in range(DRAWS // TOGETHER))
     draws = np.concatenate([statistic(base + noise * np.moveaxis(one, -1, 1)) for one in fields])
     added = max(float(draws.mean()) - float(statistic(base)), 0.0)
-    return Uniformity(method=method, value=measured, noise_part=min(added, measured), spread=float(draws.std(ddof=1)))
+    return Uniformity(method=method, value=measured, noise_part=min(added, measured), spread=scatter(draws))
 
 
 def _beyond_noise(values: Floats, noise: float, along: Floats) -> Floats:

@@ -156,6 +156,9 @@ def _projection(values: Floats, volume: Volume) -> Floats:
 
 def _conditions(conversion: Conversion) -> Iterable[Condition]:
     yield Condition(label=Words("way to SUV", "换算途径"), value=PATHS[conversion.path])
+    yield Condition(
+        label=Words("statistics over", "统计范围"), value=Words("voxels above 2 % of the maximum", "高于最大值 2% 的体素")
+    )
     plain = {
         Words("administered activity", "注射活度"): (conversion.activity_bq, 1e-6, "MBq", ".4g"),
         Words("weight", "体重"): (conversion.weight_kg, 1.0, "kg", ".4g"),

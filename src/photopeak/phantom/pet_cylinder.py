@@ -173,6 +173,8 @@ def pet_decay_files(
             "AcquisitionTime": f"{9 + n:02d}0000.000000",
             "FrameReferenceTime": str(3_600_000 * n + 150_000),
             "DecayFactor": None,
+            "total_dose_bq": bq_per_ml * phantom.volume_ml * 2 ** (3600 / F18_HALF_LIFE_S),
+            "weight_kg": phantom.volume_ml / 1000,
         }
         written += write_volume(
             out / f"frame_{n + 1:02d}",

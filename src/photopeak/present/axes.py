@@ -9,6 +9,7 @@ from photopeak.figure import Axis
 from photopeak.present.numbers import significant, to_place
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+FEWEST_TICKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,20 @@ def _logarithmic(axis: Axis, low: float, high: float) -> Scale:
     low = low if axis.low is None else axis.low
     high = high if axis.high is None else axis.high
     air = (high / low) ** 0.06 if high > low else 1.5
-    ticks = axis.ticks or tuple(10.0**n for n in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1))
-    low, high = (low / air if axis.low is None else low), (high * air if axis.high is None else high)
-    return Scale(low, high, 0, 1, True, tuple((tick, significant(tick)) for tick in ticks if low <= tick <= high))
+    wide = (low / air if axis.low is None else low), (high * air if axis.high is None else high)
+    ticks = axis.ticks or _decades(*wide)
+    return Scale(*wide, 0, 1, True, tuple((tick, significant(tick)) for tick in ticks if wide[0] <= tick <= wide[1]))
+
+
+def _decades(low: float, high: float) -> tuple[float, ...]:
+    """Powers of ten; with 2 and 5 between them, or even steps, where the range holds too few of those."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for parts in ((1.0,), (1.0, 2.0, 5.0)):
+        ticks = tuple(part * 10.0**n for n in powers for part in parts if low <= part * 10.0**n <= high)
+        if len(ticks) >= FEWEST_TICKS:
+            return ticks
+    step = _step((high - low) / 4)
+    return tuple(n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1))
 
 
 def _step(rough: float) -> float:

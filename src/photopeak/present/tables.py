@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from photopeak.criterion import Criterion
 from photopeak.measurement import Measurement
@@ -228,6 +228,7 @@ def silent_keys(measurements: Sequence[Measurement]) -> frozenset[str]:
 # crossed tables
 
 ACROSS = 5  #: columns of results in one crossed table
+MANY = 8  #: results that differ in words only are crossed from so many on
 
 
 def crossed(
@@ -236,7 +237,7 @@ def crossed(
     """Crossed tables of the measurements that have a number in common, and those that remain for a plain list."""
     key = _common_number(measurements)
     if key is None:
-        return [], list(measurements)
+        return _by_place(measurements, language, hidden)
     inside = [m for m in measurements if key in m.where]
     remaining = [m for m in measurements if key not in m.where]
     columns: dict[tuple[str, str], dict[float, Measurement]] = {}
@@ -251,6 +252,31 @@ def crossed(
     ]
     more, rest_of_them = crossed(remaining, language, hidden)
     return tables + more, rest_of_them
+
+
+def _by_place(
+    measurements: Sequence[Measurement], language: Language, hidden: frozenset[str]
+) -> tuple[list[CrossTable], list[Measurement]]:
+    """Many results that differ in words only (position, axis, method): a row for each place, a column for each kind and method."""
+    groups: dict[tuple[str, ...], list[Measurement]] = {}
+    for m in measurements:
+        groups.setdefault(tuple(key for key in m.where if key not in hidden), []).append(m)
+    tables, remaining = [], []
+    for keys, found in groups.items():
+        across = next((key for key in ("method", "statistic") if key in keys), "")
+        places = list(dict.fromkeys(place(m.where, language, {across, *hidden}) for m in found))
+        if len(found) < MANY or len(places) < 3:
+            remaining += found
+            continue
+        kinds: dict[tuple[str, str], dict[str, Measurement]] = {}
+        for m in found:
+            kind = kinds.setdefault((m.quantity.name, str(m.where.get(across))), {})
+            kind[place(m.where, language, {across, *hidden})] = m
+        corner = " · ".join(heading(key, language) for key in keys if key != across)
+        columns, silent = list(kinds.values()), {key for key in keys if key != across}
+        for n in range(0, len(columns), _fair(len(columns))):
+            tables.append(_table(corner, places, places, columns[n : n + _fair(len(columns))], language, silent | hidden))
+    return tables, remaining
 
 
 def _fair(columns: int) -> int:
@@ -272,20 +298,27 @@ def _common_number(measurements: Iterable[Measurement]) -> str | None:
 def _cross_table(
     key: str, numbers: Sequence[float], kinds: Sequence[dict[float, Measurement]], language: Language, hidden: frozenset[str]
 ) -> CrossTable:
+    said = [value_alone(key, number, language) for number in numbers]
+    return _table(heading(key, language), numbers, said, kinds, language, {key, *hidden})
+
+
+def _table(
+    corner: str,
+    places: Sequence[Any],
+    said: Sequence[str],
+    kinds: Sequence[dict[Any, Measurement]],
+    language: Language,
+    silent: Set[str],
+) -> CrossTable:
     heads, columns = [], []
     for kind in kinds:
         some = next(iter(kind.values()))
         unit = unit_label(some.unit, language)
         name = some.quantity.words.say(language)
-        heads.append((f"{name} / {unit}" if unit else name, place(some.where, language, {key, *hidden})))
-        written = [write(kind.get(number)) for number in numbers]
-        columns.append(_cells(written))
-    rows = zip(numbers, zip(*columns, strict=True), strict=True)
-    return CrossTable(
-        corner=heading(key, language),
-        columns=tuple(heads),
-        rows=tuple((value_alone(key, number, language), tuple(cells)) for number, cells in rows),
-    )
+        heads.append((f"{name} / {unit}" if unit else name, place(some.where, language, silent)))
+        columns.append(_cells([write(kind.get(at)) for at in places]))
+    rows = zip(said, zip(*columns, strict=True), strict=True)
+    return CrossTable(corner=corner, columns=tuple(heads), rows=tuple((label, tuple(cells)) for label, cells in rows))
 
 
 def _cells(column: Sequence[Written]) -> list[Cell]:
