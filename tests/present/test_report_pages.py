@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import pypdfium2
 import pytest
 
+from photopeak.criterion import shipped_criteria
 from photopeak.present.html import page, raised
 from photopeak.present.pages import compose
 from photopeak.present.pdf import _compiler, pdf
-from photopeak.present.phrases import BASES, PHRASES, STAGES
+from photopeak.present.phrases import BASES, PHRASES, STAGES, how_read
 from photopeak.present.places import _PATTERNS, _VALUES, KEYS
 from photopeak.present.report import write_report
 from photopeak.verdict import OUTCOME_WORDS
@@ -306,3 +307,11 @@ def test_only_a_check_whose_every_verdict_passes_bears_the_sign_of_a_pass(checke
     assert compose(replace(checked, examined=(passing,)), language).summary.outcome == "pass"
     open_too = replace(passing, verdicts=(*passing.verdicts, *(v for v in checked.verdicts if v.outcome == "not_assessed")))
     assert compose(replace(checked, examined=(open_too,)), language).summary.outcome == "not_assessed"
+
+
+def test_how_a_shipped_limit_was_read_is_said_in_both_languages():
+    said = {reader for row in shipped_criteria() for reader in row.read_by}
+    assert len(said) >= 5
+    for reader in said:
+        assert how_read(reader, "en") != how_read(reader, "zh"), reader
+    assert how_read("reading: Dr Li, page 7", "zh") == "Dr Li, page 7"

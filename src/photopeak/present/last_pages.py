@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from photopeak.criterion import Criterion
 from photopeak.present.numbers import limit, unit_label
-from photopeak.present.phrases import BASES, programme_name, say
+from photopeak.present.phrases import BASES, how_read, programme_name, say
 from photopeak.present.places import place
 from photopeak.present.tables import Names, Row, Sources, Writer
 from photopeak.words import Language, Words
@@ -77,7 +77,7 @@ def _source(number: int, rows: Sequence[Criterion], language: Language) -> Sourc
     programmes = dict.fromkeys(programme_name(row.programme) for row in rows if row.programme)
     conditions = dict.fromkeys(row.condition.say(language) for row in rows if row.condition)
     basis = BASES.get(first.basis, Words("", "")).say(language)
-    readers = dict.fromkeys(reader.removeprefix("reading: ") for row in rows for reader in row.read_by)
+    readers = dict.fromkeys(how_read(reader, language) for row in rows for reader in row.read_by)
     provisional = any(row.provisional for row in rows if row.has_limit)
     read = [say("no_number", language)] if not any(row.has_limit for row in rows) else []
     read += [say("is_provisional", language)] if provisional else []

@@ -21,6 +21,19 @@ BASES: dict[str, Words] = {
     "baseline": Words("the device's own baseline", "本机基线"),
 }
 
+#: how the shipped limits' numbers were read (`read_by`); a user's own words are printed as written
+READINGS: dict[str, Words] = {
+    "reading: primary": Words("in the source itself", "原始出处"),
+    "reading: two-copies": Words("in two copies that agree", "两份文本一致"),
+    "reading: secondary x2 (two independent codes agree; EARL PDF not read)": Words(
+        "in two independent programs that agree; EARL's own document was not read", "两个独立程序一致，未见 EARL 原文件"
+    ),
+    "reading: secondary verbatim quotation": Words("in a verbatim quotation", "他人文献逐字引文"),
+    "reading: read by the secondary reading (pet.md section 6)": Words("in a second source", "二手文献"),
+    "2026-11: the text at source_url": Words("2026-11, in the text at the address", "2026-11，所列网址全文"),
+    "2026-11: the abstract at source_url": Words("2026-11, in the abstract at the address", "2026-11，所列网址摘要"),
+}
+
 PHRASES: dict[str, Words] = {
     "title": Words("Quality control test report", "质量控制检测报告"),
     "report_number": Words("Report no. {}", "报告编号 {}"),
@@ -222,6 +235,11 @@ def say(key: str, language: Language, *plain: object, **named: object) -> str:
     """A phrase of the table, filled in."""
     text = PHRASES[key].say(language)
     return text.format(*plain, **named) if plain or named else text
+
+
+def how_read(reader: str, language: Language) -> str:
+    """How a limit's number was read, in words."""
+    return READINGS[reader].say(language) if reader in READINGS else reader.removeprefix("reading: ")
 
 
 def stage_name(stage: str, language: Language) -> str:

@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 
 from photopeak.measurement import Measurement as Measured
 from photopeak.measurement import Quantity
-from photopeak.present.phrases import BASES
+from photopeak.present.phrases import BASES, how_read, say
 from photopeak.present.tables import Row, Sources, Writer, aligned, in_order
 from photopeak.procedure import roll
 from photopeak.verdict import Verdict
@@ -99,7 +99,7 @@ def result_rows(result: Result) -> tuple[list[Row], list[dict[str, Any]]]:
             "edition": r[0].edition,
             "clause": r[0].clause,
             "basis": BASES[r[0].basis].say(language()),
-            "read_by": ", ".join(r[0].read_by),
+            "read_by": say("comma", language()).join(how_read(reader, language()) for reader in r[0].read_by),
         }
         for n, r in enumerate(sources.cited(), 1)
     ]
