@@ -52,7 +52,7 @@ def _tracer() -> re.Pattern[str]:
     """A nuclide, optional, and a ligand; one pattern with a named group for each."""
     ligands = "|".join(f"(?P<{name}>{row['words']})" for name, row in _book()["tracer"].items())
     nuclides = "|".join(f"(?P<n{name}>{words})" for name, words in _book()["nuclide"].items())
-    return re.compile(rf"(?:(?:{nuclides})\]?[-\s]?\s?)?(?<![A-Za-z])(?:{ligands})(?![a-z])", re.I | re.A)
+    return re.compile(rf"(?:(?:{nuclides})\]?[-\s]?\s?|(?<![A-Za-z]))(?:{ligands})(?![a-z])", re.I | re.A)
 
 
 def nuclides_of(ligand: str) -> list[str]:
@@ -114,6 +114,8 @@ def recognise(report: Report) -> Exam:
             re.I | re.A,
         )
     )
+    if titled == "BONE_SPECTCT" and re.search(r"PET\s*[-/]?\s*CT", title, re.I):
+        hybrid = True  # fluoride
     kind = _type(report, titled, title, named, hybrid)
     if (
         kind in ("FDG_PETCT", "PSMA_PETCT", "PETCT") and not hybrid
@@ -179,7 +181,7 @@ def _by_tracer(report: Report, named: tuple[NamedTracer, ...]) -> str:
     used = [one for one in named if one.part in ("technique", "clinical", "header")] or list(named)
     ligands = {one.ligand for one in used}
     for ligand, kind in (("PSMA", "PSMA_PETCT"), ("FDG", "FDG_PETCT"), ("MDP", "BONE_SPECTCT"), ("TCO4", "THYROID")):
-        if ligand in ligands:
+        if ligand in ligands and (ligand != "TCO4" or re.search(r"甲状腺|甲亢|thyroid", report.plain, re.I | re.A)):
             return kind
     if ligands & {"DTPA", "MAG3", "EC", "DMSA"}:
         return "RENAL"

@@ -53,18 +53,25 @@ def laid_out(text: str) -> Layout:
     plain = normal(text)
     characters: Characters = list(zip(plain, range(len(plain)), strict=True))
     made = _labelled(_table_rows(text, _dealt(_unwrapped(_closed_up(_untagged(characters))))))
+    words = _words(made)
     if len(made) == len(plain) and all(place == number for number, (_, place) in enumerate(made)):
-        return Layout(plain)
-    return Layout("".join(one for one, _ in made), tuple(place for _, place in made))
+        return Layout(words)
+    return Layout(words, tuple(place for _, place in made))
 
 
+STARRED = re.compile(r"\*\*(?P<name>[\u4e00-\u9fffA-Za-z][\u4e00-\u9fffA-Za-z /]{0,11})\*\*(?=[ ]*:?[ ]*\S)")
 TAG = re.compile(r"<(?P<name>[\u4e00-\u9fffA-Za-z][^<>=\n]{0,15})>(?=[^<>]{0,4000}</(?P=name)>)|</[^<>\n]{1,16}>")
 
 
 def _untagged(characters: Characters) -> Characters:
-    """<姓名>张三</姓名> as 姓名:张三; a closing tag parts two fields of one line."""
+    """<姓名>张三</姓名> and **姓名** 张三 as 姓名:张三; a closing tag parts two fields of one line."""
     plain = _words(characters)
     change: dict[int, str] = {}
+    starred = list(STARRED.finditer(plain))
+    for found in starred if len(starred) >= 3 else ():
+        change |= dict.fromkeys((found.start(), found.end() - 2), "")
+        change[found.start() + 1] = "" if plain[found.start() - 1 : found.start()] in ("", "\n") else "  "
+        change[found.end() - 1] = ":" if plain[found.end() : found.end() + 1] != ":" else ""
     for found in TAG.finditer(plain):
         if found.group("name"):
             change[found.start()] = "" if plain[found.start() - 1 : found.start()] in ("", "\n", ">") else "  "
@@ -106,9 +113,12 @@ def _closed_up(characters: Characters) -> Characters:
             drop.update(at for at in range(line.start(), line.end()) if plain[at] == " ")
         for label in _wide_labels().finditer(plain):
             drop.update(at for at in range(label.start(), label.end()) if plain[at] == " ")
+    for code in WIDE_CODE.finditer(plain):
+        drop.update(at for at in range(code.start(), code.end()) if plain[at] == " ")
     return [one for number, one in enumerate(characters) if number not in drop] if drop else characters
 
 
+WIDE_CODE = re.compile(r"(?<![A-Za-z0-9.])(?:[A-Za-z0-9] ){4,}[A-Za-z0-9](?![A-Za-z0-9.])")  # F Y 0 9 3 3 1
 WIDE_LINE = re.compile(rf"^(?:{HAN}|\[|(?<=\d) )(?: {{1,3}}(?:{HAN}|[A-Za-z0-9/+-]+|[()\[\]])){{3,}}(?=[ ]*$)", re.M)
 LABELS = [
     "姓名",
@@ -446,7 +456,9 @@ RUN_ON = re.compile(  # 姓名:张三性别:男年龄:57岁
 BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
 
 
-EQUALS = re.compile(r"(?:^|(?<=[;|,\]]))[ ]*[\u4e00-\u9fff/]{2,8}[ ]*=(?=[ ]*\S)", re.M)  # 姓名=张三 ; 性别=女
+EQUALS = re.compile(
+    r"(?:^|(?<=[;|,\]。]))[ ]*(?:[\u4e00-\u9fff/]{2,8}|[A-Z][A-Z_]{1,11})[ ]*=(?=[ ]*\S)", re.M
+)  # 姓名=张三 ; 性别=女, PNAME=张三|SEX=男
 
 
 def _labelled(characters: Characters) -> Characters:

@@ -39,8 +39,8 @@ def _described(material: Material) -> list[Frame]:
 
 def _same_place(a: Frame, b: Frame) -> bool:
     """One organ, and no sub-site or level that tells them apart."""
-    if a.organ.id != b.organ.id:
-        return False
+    if a.organ.id != b.organ.id and (a.organ.id, b.organ.id) != ("parathyroid", "thyroid"):
+        return False  # the lower pole of the thyroid is where a parathyroid shows
     if a.site and b.site and a.site != b.site:
         return False
     return not (a.levels and b.levels and not set(a.levels) & set(b.levels))
@@ -58,16 +58,33 @@ def laterality(material: Material, elements: Elements, setting: Setting) -> Iter
         told = [h for h in history if _same_place(one, h)]
         if one.past and any(h.side == one.side for h in told):
             continue
-        matching = _alike(one, matching)
+        swapped = _strong_on_the_other_side(material, one, matching)
+        matching = [swapped] if swapped else _alike(one, matching)
         if not matching and one.past:
             matching = told
-        if matching and all(f.side == SIDES[one.side] for f in matching) and not _elsewhere(material, one):
+        if matching and all(f.side == SIDES[one.side] for f in matching) and (swapped or not _elsewhere(material, one)):
             other = matching[0]
             said, found = SIDE_WORDS[one.side], SIDE_WORDS[other.side]
             yield defect(
                 material, "LATERALITY_MISMATCH", other.span, one.span,
                 en=f"{found[0]} before, {said[0]} in the impression", zh=f"前文为“{found[1]}”，结论为“{said[1]}”",
             )  # fmt: skip
+
+
+def _strong_on_the_other_side(material: Material, one: Frame, matching: list[Frame]) -> Frame | None:
+    """A lesion with uptake on the other side that the impression leaves out, where its own side holds nothing but old or benign changes."""
+    if one.benign or one.past or one.compared or not DISEASE.search(material.report.plain[one.words.start : one.words.end]):
+        return None
+    own = [f for f in matching if f.side == one.side]
+    strong = [
+        f
+        for f in matching
+        if f.side == SIDES[one.side] and f.abnormal and f.suvs and not f.benign and not f.past and f.site == one.site
+    ]
+    told = any(other.side in (SIDES[one.side], "B") and _same_place(other, one) for other in _concluded(material))
+    if not strong or told or not own or not all(f.benign or f.normal for f in own):
+        return None
+    return strong[0]
 
 
 def _alike(one: Frame, matching: list[Frame]) -> list[Frame]:
@@ -158,7 +175,16 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
         if not one.abnormal or one.past or one.rest or one.compared:
             continue
         family = [f for f in findings if _family(one, f)]
-        normal = [f for f in family if f.normal and not f.rest and not f.suvs and _covers(f, one)]
+        normal = [
+            f
+            for f in family
+            if f.normal
+            and not f.rest
+            and not f.suvs
+            and _covers(f, one)
+            and _as_wide(f, one)
+            and _of_the_same_tissue(material, f, one)
+        ]
         affected = [f for f in family if f.abnormal] or [
             f for f in findings if f.abnormal and f.organ.family == one.organ.family
         ]
@@ -192,6 +218,22 @@ def _covers(f: Frame, one: Frame) -> bool:
         and not (f.site and f.site != one.site)
         and not (f.side in SIDES and not one.side and one.organ.paired)
     )
+
+
+def _as_wide(f: Frame, one: Frame) -> bool:
+    """A normal jaw does not contradict "bone": what is said to be normal must be the organ itself or hold it."""
+    if f.organ.id == one.organ.id or one.organ.family in covers().get(f.organ.id, ()):
+        return True
+    return f.organ.family == one.organ.family and f.organ.id in ("pelvis", "pelvic_bone", "mediastinum", "retroperitoneum")
+
+
+SUB_SITE = re.compile(r"(?<!骨)皮质|肾盂|肾盏|集合系统|胆管|静脉|动脉")
+
+
+def _of_the_same_tissue(material: Material, f: Frame, one: Frame) -> bool:
+    """A normal cortex says nothing of a dilated pelvis: the tissue named with the normal organ must be the one in question."""
+    named = set(SUB_SITE.findall(material.report.plain[f.words.start : f.words.end]))
+    return not named or bool(named & set(SUB_SITE.findall(material.report.plain[one.words.start : one.words.end])))
 
 
 def _named_otherwise(material: Material, f: Frame, one: Frame) -> bool:

@@ -163,7 +163,7 @@ def _joined(plain: str, mentions: list[_Mention]) -> list[_Mention]:
             last
             and one.organ.id == "node"
             and last.organ.node
-            and re.fullmatch(r"[^,。;、]{0,14}", plain[last.end : one.start])
+            and re.fullmatch(r"(?:[^,。;、]|、(?=[ⅠⅡⅢⅣⅤⅥIV])){0,18}", plain[last.end : one.start])
         ):
             kept[-1] = _Mention(last.organ, last.start, one.end, last.levels)
             continue

@@ -27,7 +27,14 @@ def normal(text: str) -> str:
 
     The full stop that ends an English sentence becomes the Chinese one, so that a clause ends there and a decimal point never does.
     """
-    return FULL_STOP.sub("。", text.translate(_table(frozenset(text))))
+    plain = text.translate(_table(frozenset(text)))
+    plain = LINE_BREAK.sub("\n    ", plain) if "\\.br\\" in plain else plain
+    return HAN_STOP.sub("。", FULL_STOP.sub("。", BETWEEN.sub("|", plain)))
+
+
+LINE_BREAK = re.compile(r"\\\.br\\")  # of HL7, where a file was exported as it stood
+BETWEEN = re.compile(r"(?<= )·(?= )")  # 姓名 张三 · 男 · 66: parts fields as a bar does
+HAN_STOP = re.compile(r"(?<=[\u4e00-\u9fff)])\.(?=[ \n]|$)|(?<=[\u4e00-\u9fff)] )\.(?=[ \n]|$)")
 
 
 FULL_STOP = re.compile(

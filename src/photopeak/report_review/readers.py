@@ -47,15 +47,15 @@ PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{
 NO_NAME = r"(?!(?:患者|病人|病患|受检|客户|姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
 NO_LABEL = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女\b|男\b))"  # after a label of a name, any surname may stand
 NAMED = re.compile(
-    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT(?=\s*:))\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*|P(?:AT)?_?)?name|patient|(?<![A-Za-z])PT(?=\s*:))\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
     re.I | re.M | re.A,
 )
 WITH_SEX = re.compile(
-    rf"(?P<label>姓\s*名|患者|病人|患儿|受检[者人]|被检者|病员|客户|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT)\s*[\]:|]*\s*{NO_LABEL}(?P<name>{PERSON})[\s,;|/(]+(?:性别|男|女|[MF]\b|sex|gender|(?:fe)?male|\d{{1,3}}\s*岁)",
+    rf"(?P<label>姓\s*名|\bRe:\s*M[rs]s?\.?|\bM[rs]s?\.?|患者|病人|患儿|受检[者人]|被检者|病员|客户|(?:patient(?:'s)?\s*)?name|patient|(?<![A-Za-z])PT)\s*[\]:|]*\s*{NO_LABEL}(?P<name>{PERSON})[\s,;|/(]+(?:性别|男|女|[MF]\b|sex|gender|(?:fe)?male|\d{{1,3}}\s*岁)",
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
-    rf"(?:^|[|/\]:]|\s)(?:门诊|住院|急诊|体检)?\s*(?:(?:患者|病人|病患|受检者)\s*)?{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
+    rf"(?:^|[|/\]:》]|\s)(?:门诊|住院|急诊|体检)?\s*(?:(?:患者|病人|病患|受检者)\s*)?{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
     re.M | re.A,
 )
 
@@ -65,7 +65,7 @@ def patient_name(report_text: str, places: tuple[tuple[int, int], ...]) -> re.Ma
     for pattern in (NAMED, WITH_SEX, UNLABELLED):
         for start, end in places:
             for found in pattern.finditer(report_text, start, end):
-                if not re.search(r"医院|科$|报告|显像|检查|中心|男|女$", found.group("name")):
+                if not re.search(r"医院|科$|报告|显像|检查|中心|男$|(?<!之)女$", found.group("name")):
                     return found
     return None
 
@@ -105,7 +105,7 @@ def number(material: Material, rule: ElementRule) -> Found:
     other = next(one for one in rules(material.exam.type) if one.id in BOTH_NUMBERS and one.id != rule.id)
     claimed = [one for start, end in places for one in hits(material, other, other.present, ((start, end),))]
     free = [one for one in codes if not any(span.start < one.end("code") <= span.end for span in claimed)]
-    if free:
+    if free and (rule.id == "exam_no" or claimed or len(free) > 1):  # one number without a name: the examination's
         return "present", (Span(start=free[0].start(), end=free[0].end()),)
     if len({one.group("code") for one in codes}) >= 2:  # two numbers: one of the patient, one of the examination
         own = codes[-1] if rule.id == "exam_no" else codes[0]
@@ -117,16 +117,17 @@ DATE = filled("{date}")
 FULL_DATE = r"(?:(?<![\d/.-])1[01]\d[/.-](?:0[1-9]|1[0-2])[/.-](?:0[1-9]|[12]\d|3[01])|(?:民国\s*)?(?<!\d)1[01]\d\s*年\s*(?:1[0-2]|0?[1-9])\s*月\s*(?:3[01]|[0-2]?\d)\s*日|(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:19|20)\d{2}|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
-EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
-REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|DOR|date of report)"
+EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|STUDY_?DATE|EXAM_?DATE|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
+REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 NO_TITLE = "".join(
     f"(?<!{word})" for word in ("CT", "MR", "诊断", "检查", "显像", "扫描", "影像", "随访", "ECT", "描述")
 )  # …PET/CT报告 2025-11-18: a title
 SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
-EXAM_DATE = re.compile(rf"(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
+BOTH_DATES = rf"检查[及和与、/]\s*报告(?:日期|时间)?\s*(?:均|同)?为?\s*[:]?\s*{DATE}"
+EXAM_DATE = re.compile(rf"{BOTH_DATES}|(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
+    rf"{BOTH_DATES}|(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*\(?(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
@@ -138,7 +139,10 @@ OTHER_DATE = re.compile(
 )
 
 YEAR_MONTH = re.compile(r"(?<![\d.])20\d{2}\s*(?:年\s*(?:1[0-2]|0?[1-9])\s*月|[-./](?:1[0-2]|0?[1-9]))(?!\s*[-./\d])", re.A)
-SHORT = re.compile(r"(?<![\d.])\d{2}年\d{1,2}月\d{1,2}日", re.A)
+SHORT = re.compile(
+    r"(?<![\d.])\d{2}年\d{1,2}月\d{1,2}日|(?<![\d./A-Za-z-])2\d[-./](?:1[0-2]|0?[1-9])[-./](?:3[01]|[12]\d|0?[1-9])(?![\d./-])",
+    re.A,
+)
 ARRIVED = re.compile(
     rf"(?:登记|就诊|受检|到检|预约|签到|注药|申请|送检)[^\n,;。\d]{{0,6}}{DATE}", re.A
 )  # where nothing else dates the examination

@@ -147,10 +147,13 @@ def _opening(plain: str, name: int) -> int:
 def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
     """Which part a heading of two meanings opens: 诊断 before the findings is clinical, after them the impression."""
     described = any("findings" in kinds for _, _, kinds in rows)
+    rows = _last_result(plain, rows)
     seen = False
     for start, end, kinds in rows:
         kind = kinds[0]
-        if "findings" in kinds:
+        if "findings" in kinds and not seen and GIVES.search(plain, end, _line_end(plain, end)):
+            kind = "technique"  # 灌注: 静脉注射..., under the method
+        elif "findings" in kinds:
             kind, seen = "findings", True
         elif "impression" in kinds and (seen or not described or kinds == ["impression"]):
             kind = "impression"
@@ -173,9 +176,6 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             line = plain[end : _line_end(plain, end)]
             if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
                 kind, seen = "findings", True
-        if kind == "findings" and not seen and GIVES.search(plain, end, _line_end(plain, end)):
-            kind = "technique"  # 灌注: 静脉注射..., under the method
-            seen = False
         if (
             kind == "technique"
             and seen
@@ -186,6 +186,20 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
         yield start, end, kind
+
+
+RESULT = re.compile(r"[\s\[<*◆◇●■|\d.、-]*(?:检查|显像|最终)?结果[\s\]>*:|]*")
+
+
+def _last_result(plain: str, rows: list[tuple[int, int, list[str]]]) -> list[tuple[int, int, list[str]]]:
+    """结果 after 表现, in a report that names no impression, is the impression."""
+    found = [number for number, (_, _, kinds) in enumerate(rows) if "findings" in kinds]
+    if len(found) < 2 or any("impression" in kinds for _, _, kinds in rows):
+        return rows
+    last = found[-1]
+    if not RESULT.fullmatch(plain[rows[last][0] : rows[last][1]]):
+        return rows
+    return [*rows[:last], (rows[last][0], rows[last][1], ["impression"]), *rows[last + 1 :]]
 
 
 GIVES = re.compile(r"(?:静脉)?(?:注射|推注|静注|给予)[^。;,\n]{0,20}(?:MBq|mCi|MIBI|FDG|MDP|DTPA|Tc)", re.I | re.A)
@@ -230,6 +244,11 @@ def _clinical_diagnosis(plain: str, start: int, end: int) -> bool:
 
 
 def _parts(plain: str) -> Iterator[Part]:
+    last = _fields_at_the_end(plain)
+    if last is not None:
+        yield from _parts(plain[:last])
+        yield Part(kind="header", start=last, end=len(plain))
+        return
     rows = [row for row in _chosen(plain, _found(plain)) if not _in_header(plain, row)]
     rows = _settled(plain, rows)
     first = rows[0][0] if rows else len(plain)
@@ -312,7 +331,7 @@ def _closing(plain: str, part: Part) -> Iterator[Part]:
     body = plain[part.start : part.end].rstrip()
     cut = len(body)
     for line in reversed(list(re.finditer(r"[^\n]+", body))):
-        words = line.group().strip()
+        words = re.sub(r"^[\[(]\d{1,2}[\])]", "", line.group().strip())
         if len(words) < 70 and SIGNS.search(words) and not re.search(r"建议|转移|摄取|代谢|未见|考虑|结合", words):
             cut = line.start()
         elif (
@@ -325,6 +344,16 @@ def _closing(plain: str, part: Part) -> Iterator[Part]:
     yield Part(kind=part.kind, start=part.start, end=part.start + cut, heading=part.heading)
     if part.start + cut < part.end:
         yield Part(kind="signature", start=part.start + cut, end=part.end)
+
+
+WHOSE = re.compile(r"(?:姓名|性别|年龄|住院号|门诊号|检查号|(?<![A-Za-z])ID|name|sex|age|MRN)\s*[:|]", re.I | re.A)
+
+
+def _fields_at_the_end(body: str) -> int | None:
+    """Where the patient's fields begin, in a report that puts them last; None where they are not there."""
+    lines = list(re.finditer(r"[^\n]+", body))
+    rows = [line for line in lines[-5:] if len({one.lower() for one in WHOSE.findall(line.group())}) >= 2]
+    return rows[0].start() if rows and len(lines) > 5 and not WHOSE.search(body, 0, rows[0].start()) else None
 
 
 HISTORY_WORDS = re.compile(
@@ -402,7 +431,8 @@ def _step(words: str, at: int, *, first: bool) -> int:
 
 
 CONCLUDES = re.compile(
-    r"(?:^[ ]*(?:考虑|提示|诊断|以上|上述)|(?:^|(?<=[。;]))[ ]*(?:综上|综合|总之|印象|结论|小结|总体|意见))", re.M
+    r"(?:^[ ]*(?:考虑|提示|诊断|以上|上述)|^[ ]*[\[(]\d{1,2}[\])][ ]*(?:①|[(]?1[、.)])|(?:^|(?<=[。;]))[ ]*(?:综上|综合|总之|印象|结论|小结|总体|意见))",
+    re.M,
 )
 NUMBERED = re.compile(r"^[ ]*[(]?(?:1|一)\s*[、.)]", re.M)
 

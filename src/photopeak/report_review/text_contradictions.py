@@ -46,7 +46,9 @@ def tracer(material: Material, elements: Elements, setting: Setting) -> Iterator
         )
 
 
-GIVEN = re.compile(r"(?:注射|静注|推注|注入|静推|injected|injection of|administered)[^。;,\n]{0,16}$", re.I | re.A)
+GIVEN = re.compile(
+    r"(?:给予|口服|服用?|注射|静注|推注|注入|静推|injected|injection of|administered)[^。;,\n]{0,16}$", re.I | re.A
+)
 
 
 def _spoken_of(material: Material, span: Span) -> bool:
@@ -212,7 +214,8 @@ def one_signature(material: Material, elements: Elements, setting: Setting) -> I
     quotes = author.evidence[0], reviewer.evidence[0]
     names = [NAME_IN.search(DEGREES.sub("", normal(q.text)).strip()) for q in quotes]
     first, second = (name.group() if name and not NO_NAME.search(name.group()) else "" for name in names)
-    if first and first == second and quotes[0].start != quotes[1].start:
+    apart = quotes[0].end <= quotes[1].start or quotes[1].end <= quotes[0].start
+    if first and first == second and apart:
         yield defect(material, "SAME_AUTHOR_REVIEWER", *(material.plain_of(q) for q in quotes), citation="IAC 2021 3.2.4A")
 
 

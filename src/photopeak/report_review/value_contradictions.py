@@ -67,6 +67,8 @@ def activity(material: Material, elements: Elements, setting: Setting) -> Iterat
             first, last = context.sentence_around(material.report.plain, found.start(), found.end())
             if re.search(r"177Lu|镥|223Ra|90Y", material.report.plain[first:last]) and material.exam.type != "I131_WBS":
                 continue
+            if re.search(r"摄(?:碘|取|131I|锝)率|吸碘", material.report.plain[first:last]):
+                continue  # the measurement of uptake takes a thousandth of what an image takes
             if re.search(r"177Lu|223Ra|90Y|累积|累计|总|残余|透射|校准|质控|residual|cumulative", clause):
                 continue
             if not low <= value <= high:
@@ -201,7 +203,7 @@ SPLIT = re.compile(
     re.I,
 )
 GFR_PARTS = re.compile(
-    r"GFR[^。\n]{0,20}?left(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?right(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?total[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|GFR[^。\n]{0,20}?左(?:肾|侧)?[^。;\n\d右]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,20}?(?:总|双肾|合计|total)[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|(?:总GFR|GFR总|双肾(?:总)?GFR|总肾?(?:GFR|小球滤过率))[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。\n]{0,24}?左(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)",
+    r"GFR[^。\n]{0,20}?left(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?right(?: kidney)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,24}?total[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|GFR[^。\n]{0,20}?左(?:肾|侧)?[^。;\n\d右]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。;\n]{0,20}?(?:总|双肾|合计|total)[^。;\n\d]{0,8}(\d+(?:\.\d+)?)|(?:总GFR|GFR总|双肾(?:总)?GFR|总肾?(?:GFR|小球滤过率))[^。;\n\d]{0,8}(\d+(?:\.\d+)?)[^。\n]{0,24}?左(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)(?![\d.]*\s*%)[^。;\n]{0,16}?右(?:肾|侧)?[^。;\n\d]{0,8}(\d+(?:\.\d+)?)(?![\d.]*\s*%)|左(?:肾|侧)?\s*GFR[^。;\n\d]{0,6}(\d+(?:\.\d+)?)[^。;\n]{0,16}?右(?:肾|侧)?\s*GFR[^。;\n\d]{0,6}(\d+(?:\.\d+)?)[^。;\n]{0,16}?(?:总|双肾|合计)[^。;\n\d]{0,8}(\d+(?:\.\d+)?)",
     re.I,
 )
 
@@ -209,6 +211,8 @@ GFR_PARTS = re.compile(
 @check
 def renal_sums(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
     """Split functions make 100, single-kidney GFRs make the total, and both tell the same share."""
+    if material.exam.titled == "OTHER" and re.search(r"肺[^\n]{0,8}(?:灌注|通气)", material.report.plain):
+        yield from _lung_sums(material)
     if material.exam.type != "RENAL":
         return
     plain = material.report.plain
@@ -251,6 +255,22 @@ def renal_sums(material: Material, elements: Elements, setting: Setting) -> Iter
                     zh=f"左肾 {left:g}% 与 {other:g}%",
                 )
     yield from _single_share(material, shares)
+
+
+LUNGS = re.compile(
+    r"左(?:侧)?肺\s*(?:占|为|:)?\s*(\d{1,3}(?:\.\d+)?)\s*%[^。;\n%]{0,8}右(?:侧)?肺\s*(?:占|为|:)?\s*(\d{1,3}(?:\.\d+)?)\s*%"
+)
+
+
+def _lung_sums(material: Material) -> Iterator[Defect]:
+    """The shares of both lungs make 100."""
+    for found in LUNGS.finditer(material.report.plain):
+        left, right = (float(value) for value in found.groups())
+        if abs(left + right - 100) > 1.05:
+            yield defect(
+                material, "SUM_MISMATCH", Span(start=found.start(), end=found.end()),
+                en=f"{left:g} % + {right:g} % = {left + right:g} %", zh=f"{left:g}% + {right:g}% = {left + right:g}%",
+            )  # fmt: skip
 
 
 def _single_share(material: Material, shares: list[tuple[float, float, Span]]) -> Iterator[Defect]:
