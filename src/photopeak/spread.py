@@ -56,11 +56,19 @@ def length_uncertainty(vector: Floats, covariance: Floats) -> float:
     return float(along * length / (length**3 + (directions / 3) ** 4 * typical**3) ** (1 / 3))
 
 
-def without_noise(values: Floats, noise: float) -> Floats:
-    """Differences between values are kept, less what noise adds to them on average, where their variance stands out of the noise."""
+def without_noise(values: Floats, noise: float, along: Floats | None = None) -> Floats:
+    """Differences between values are kept, less what noise adds to them on average, where their variance stands out of the noise.
+
+    `noise`: standard deviation of each; `along`: their correlations [value, value], where they are not independent.
+    """
+    count = values.size
+    expected, freedom = noise**2, float(max(count - 1, 1))
+    if along is not None and count > 1:
+        centred = along - along.mean(axis=0) - along.mean(axis=1)[:, None] + along.mean()
+        expected *= float(np.trace(centred)) / (count - 1)
+        freedom = float(np.trace(centred)) ** 2 / max(float((centred**2).sum()), 1e-12)
     centre = float(values.mean())
-    spread = float(values.var(ddof=1)) if values.size > 1 else 0.0
-    significant = noise**2 * (1 + 2 * math.sqrt(2 / max(values.size - 1, 1)))
-    share = math.sqrt(1 - noise**2 / spread) if spread > significant else 0.0
+    spread = float(values.var(ddof=1)) if count > 1 else 0.0
+    share = math.sqrt(1 - expected / spread) if spread > expected * (1 + 2 * math.sqrt(2 / freedom)) else 0.0
     found: Floats = centre + share * (values - centre)
     return found

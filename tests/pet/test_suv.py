@@ -1,5 +1,6 @@
 """SUV against known truth: a flat object of SUV 1 written as every vendor and edition writes it, reference objects, real headers."""
 
+import copy
 import datetime
 import json
 import math
@@ -256,12 +257,49 @@ def test_body_measures_have_their_published_values():
         ("BQML", {"injection_datetime": None, "injection_time": "11:40:00"}, "injection_time_impossible"),
         ("BQML", {"total_dose_bq": -370e6}, "no_injected_activity"),
         ("BQML", {"decay_correction": "LATER"}, "decay_correction_unknown"),
+        # a date wrong by a day: 14 half-lives, at which nobody is scanned
+        ("BQML", {"injection_datetime": "2026-03-01T10:00:00"}, "injection_time_impossible"),
+        ("BQML", {"disagreeing": ("RadiopharmaceuticalStartTime",)}, "slices_disagree"),
+        ("GML", {"disagreeing": ("SUVType",)}, "slices_disagree"),
+        ("BQML", {"several_radiopharmaceuticals": True}, "several_administrations"),
     ],
 )
 def test_what_cannot_be_converted_is_refused_with_its_reason(units, changed, code):
     with pytest.raises(Refused) as refused:
         converted(units, **changed)
     assert refused.value.code == code
+
+
+def test_an_image_corrected_to_the_administration_needs_neither_half_life_nor_time():
+    found = converted(
+        decay_correction="ADMIN", half_life_s=None, nuclide_code=None, disagreeing=("RadiopharmaceuticalStartDateTime",)
+    )
+    assert found.factors == pytest.approx((1000 * WEIGHT / DOSE,))
+
+
+def test_an_acquisition_dated_before_its_series_was_processed_later_and_not_after_midnight():
+    """Y-90, of whose decay a day is a quarter: the series was reconstructed on the next morning."""
+    day = {"half_life_s": 230_400.0, "nuclide_code": None, "nuclide": "^90^Yttrium"}
+    own = math.log(2) / 230_400.0
+    references = tuple(1000 * (at + math.log(own * 180 / (1 - math.exp(-own * 180))) / own) for at in (0.0, 180.0))
+    found = converted(series_time="2026-03-03T15:00:00", frame_reference_times_ms=references, **day)
+    assert found.reference.route == "frame_reference_time"
+    assert found.factors[0] == pytest.approx(1000 * WEIGHT / (DOSE * 2 ** (-HOUR / 230_400.0)), rel=1e-5)
+
+
+def test_series_times_that_differ_from_slice_to_slice_are_no_reference():
+    found = converted(series_time="2026-03-02T09:00:00", disagreeing=("SeriesTime",))
+    assert found.reference.route == "frame_reference_time"
+    assert found.factors[0] == pytest.approx(EXPECTED, rel=1e-6)
+
+
+@pytest.mark.parametrize("changed", [{"total_dose_bq": 370e9}, {"weight_kg": 0.074}])
+def test_an_activity_that_nobody_of_that_weight_is_given_is_told(changed):
+    assert codes(converted(**changed)) == ["activity_for_weight_unlikely"]
+
+
+def test_units_in_small_letters_are_the_same_units():
+    assert converted("bqml", decay_correction="start").factors == pytest.approx((EXPECTED,))
 
 
 def test_facts_go_before_the_header():
@@ -318,6 +356,7 @@ def test_spect_stored_as_a_pet_object_is_read_from_disk_and_told(tmp_path):
         ("PatientWeight", 95, "slices_disagree"),
         ("RescaleSlope", None, "no_rescale_slope"),
         ("dose", 100e6, "slices_disagree"),
+        ("given", "20260105070000", "slices_disagree"),
     ],
 )
 def test_one_slice_that_says_otherwise_spoils_the_series(tmp_path, keyword, value, code):
@@ -326,11 +365,42 @@ def test_one_slice_that_says_otherwise_spoils_the_series(tmp_path, keyword, valu
         dataset = pydicom.dcmread(path)
         if keyword == "dose":
             dataset.RadiopharmaceuticalInformationSequence[0].RadionuclideTotalDose = value
+        elif keyword == "given":
+            dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime = value
         elif value is None:
             del dataset.RescaleSlope, dataset.RescaleIntercept
         else:
             setattr(dataset, keyword, value)
         dataset.save_as(path)
+    with pytest.raises(Refused) as refused:
+        measure()
+    assert refused.value.code == code
+
+
+def test_an_injection_written_in_another_time_zone_is_brought_to_the_clock_of_the_images(tmp_path):
+    files, measure = object_of(tmp_path)
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        dataset.TimezoneOffsetFromUTC = "+0800"
+        dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime = "20260105000000.000000+0000"
+        dataset.save_as(path)
+    result = measure()
+    assert median_of(result) == pytest.approx(1.0, rel=1e-4)
+    assert result.remarks == ()
+
+
+@pytest.mark.parametrize(("dose", "code"), [(None, None), (100e6, "several_administrations")])
+def test_two_administrations_are_refused_and_one_written_twice_is_one(tmp_path, dose, code):
+    files, measure = object_of(tmp_path)
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        other = copy.deepcopy(dataset.RadiopharmaceuticalInformationSequence[0])
+        other.RadionuclideTotalDose = dose or other.RadionuclideTotalDose
+        dataset.RadiopharmaceuticalInformationSequence.append(other)
+        dataset.save_as(path)
+    if code is None:
+        assert median_of(measure()) == pytest.approx(1.0, rel=1e-4)
+        return
     with pytest.raises(Refused) as refused:
         measure()
     assert refused.value.code == code
@@ -404,6 +474,12 @@ def test_an_enhanced_object_that_is_not_decay_corrected_is_corrected_frame_by_fr
     found = {m.where.get("statistic"): m.value for m in result.measurements}
     assert found["min"] == pytest.approx(1.0, rel=2e-4)
     assert found["max"] == pytest.approx(1.0, rel=2e-4)
+
+
+def test_an_enhanced_object_corrected_to_the_administration_is_not_blamed_for_its_series_time(tmp_path):
+    result = suv(enhanced_object(tmp_path / "e.dcm", FLAT, "Bq/mL", DecayCorrectionDateTime="20260105080000"))
+    assert median_of(result) == pytest.approx(2 ** (-3600 / HALF_LIFE), rel=1e-4)
+    assert result.remarks == ()
 
 
 @pytest.mark.parametrize(

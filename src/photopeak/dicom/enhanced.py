@@ -80,8 +80,9 @@ def _slice(image: Image, index: int, groups: list[Dataset | None], extra: dict[s
     for group in (*groups, image.header):
         mapping = real_world_of(group) if group is not None else None
         if mapping is not None:
-            scale, units = mapping[:2], UNITS.get(mapping[2], mapping[2] or None)
-            extra = extra | ({"suv_type": SUV_TYPES[mapping[2]]} if mapping[2] in SUV_TYPES else {})
+            unit = mapping[2].replace("mL", "ml")  # UCUM allows both letters for the litre
+            scale, units = mapping[:2], UNITS.get(unit, unit or None)
+            extra = extra | ({"suv_type": SUV_TYPES[unit]} if unit in SUV_TYPES else {})
             break
     times, per_slice = _times(content)
     return Slice(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,13 @@ RADIOPHARMACEUTICAL_MOMENTS = {
     "injection_stop_datetime": "RadiopharmaceuticalStopDateTime",
     "injection_stop_time": "RadiopharmaceuticalStopTime",
 }
+#: what tells one administration from another
+ADMINISTRATION = (
+    "RadionuclideTotalDose",
+    "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalStartTime",
+    "RadionuclideHalfLife",
+)
 #: manufacturers' own tags that the conversion to SUV needs: name -> (group, element, private creators, what it is)
 PRIVATE = {
     "philips_suv_factor": (0x7053, 0x00, "Philips PET Private Group", "DS"),
@@ -131,18 +138,37 @@ def named_values(dataset: Dataset) -> dict[str, Any]:
             found[name] = moment
     radiopharmaceutical = first_item(dataset, "RadiopharmaceuticalInformationSequence")
     if radiopharmaceutical is not None:
-        found |= _radiopharmaceutical(radiopharmaceutical)
+        found |= _radiopharmaceutical(radiopharmaceutical, _zone(text(dataset, "TimezoneOffsetFromUTC")))
+        if _several_given(items(dataset, "RadiopharmaceuticalInformationSequence")):
+            found["several_radiopharmaceuticals"] = True
     for name in PRIVATE:
         if (value := _private(dataset, name)) is not None:
             found[name] = value
     return found
 
 
-def _radiopharmaceutical(item: Dataset) -> dict[str, Any]:
+def _several_given(given: Sequence[Dataset]) -> bool:
+    """Whether the items tell of more than one administration; one written twice is one."""
+    told = {tuple(text(item, keyword) for keyword in ADMINISTRATION) for item in given}
+    return len(told) > 1
+
+
+def _zone(written: str) -> datetime.timedelta | None:
+    """An offset from UTC as in +0800, or None."""
+    if len(written) < 5 or written[-5] not in "+-" or not written[-4:].isdigit():
+        return None
+    minutes = 60 * int(written[-4:-2]) + int(written[-2:])
+    return datetime.timedelta(minutes=-minutes if written[-5] == "-" else minutes)
+
+
+def _radiopharmaceutical(item: Dataset, zone: datetime.timedelta | None) -> dict[str, Any]:
     found = _texts(item, RADIOPHARMACEUTICAL_TEXTS) | _numbers(item, RADIOPHARMACEUTICAL_NUMBERS)
     for name, keyword in RADIOPHARMACEUTICAL_MOMENTS.items():
         written = text(item, keyword)
         moment = moment_text(written[:8], written[8:]) if name.endswith("datetime") else moment_text("", written)
+        own = _zone(written) if name.endswith("datetime") else None
+        if moment and "T" in moment and zone is not None and own is not None:  # to the clock that the images were written by
+            moment = (datetime.datetime.fromisoformat(moment) + zone - own).isoformat()
         if moment:
             found[name] = moment
     for name, keyword in (("nuclide", "RadionuclideCodeSequence"), ("radiopharmaceutical", "RadiopharmaceuticalCodeSequence")):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from photopeak.dicom.geometry import AXIAL, Stack, coincide, normal_of, stack
 from photopeak.dicom.header import (
+    ADMINISTRATION,
     LISTS,
     PER_SLICE,
     first_item,
@@ -269,14 +270,18 @@ def _rescaled(ordered: Sequence[Slice], modality: str, remarks: list[Noticed]) -
     return values
 
 
+WHOLE_SERIES = ("PatientWeight", "SUVType", "SeriesTime")
+
+
 def _disagreeing(ordered: Sequence[Slice]) -> tuple[str, ...]:
     """Which of the entries that hold for a whole PET series are not the same in all its slices."""
-    seen: dict[str, set[str]] = {"PatientWeight": set(), "RadionuclideTotalDose": set(), "RadionuclideHalfLife": set()}
+    seen: dict[str, set[str]] = {}
     for header in {id(one.header): one.header for one in ordered}.values():
-        seen["PatientWeight"].add(text(header, "PatientWeight"))
         item = first_item(header, "RadiopharmaceuticalInformationSequence")
-        for keyword in ("RadionuclideTotalDose", "RadionuclideHalfLife"):
-            seen[keyword].add("" if item is None else text(item, keyword))
+        for keyword in WHOLE_SERIES:
+            seen.setdefault(keyword, set()).add(text(header, keyword))
+        for keyword in ADMINISTRATION:
+            seen.setdefault(keyword, set()).add("" if item is None else text(item, keyword))
     return tuple(keyword for keyword, written in seen.items() if len(written) > 1)
 
 

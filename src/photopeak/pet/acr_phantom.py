@@ -183,6 +183,8 @@ class _Reading:
         if self.noise is None:
             return value, 0.0
         expected = np.maximum(1 + height * blurred_disc(away, own_mm / 2, self.sigma_mm), 0.0)
+        if height < 0 < value:  # what little is in a cold cylinder depends on the blur far out, which the fit knows badly
+            expected *= value / max(float((weights * expected).sum()), 1e-12)
         return value, math.hypot(math.sqrt(self.noise.variance(weights, expected)), value * self.level_u)
 
     def extreme(self, place_mm: tuple[float, float], reach_mm: float, own_mm: float, height: float) -> tuple[float, float]:

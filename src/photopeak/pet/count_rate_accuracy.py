@@ -226,7 +226,7 @@ def _again(errors: Floats, noise: Floats, along: Floats) -> tuple[Floats, Floats
     fields = 100 * noise[:, None] * (rng.standard_normal((DRAWS, *errors.shape)) @ root.T)
     fields -= fields[:, -TRUTH_FRAMES:].mean(axis=1, keepdims=True)
     spread = np.sqrt((fields**2).mean(axis=(0, 2)))
-    base = np.array([without_noise(row, float(sd)) for row, sd in zip(errors, spread)])
+    base = np.array([without_noise(row, float(sd), along) for row, sd in zip(errors, spread)])
     return base, base + fields
 
 

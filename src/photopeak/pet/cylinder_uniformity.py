@@ -191,8 +191,8 @@ def _one(
 def _beyond_noise(values: Floats, noise: float, along: Floats) -> Floats:
     """`values` with the part of their differences, between slices and between regions, that noise may explain taken out."""
     if values.ndim == 1:
-        return without_noise(values, noise)
-    rows = without_noise(values.mean(axis=1), noise / math.sqrt(values.shape[1]))
+        return without_noise(values, noise, along)
+    rows = without_noise(values.mean(axis=1), noise / math.sqrt(values.shape[1]), along)
     columns = without_noise(values.mean(axis=0), noise * math.sqrt(float(along.mean())))
     found: Floats = rows[:, None] + columns[None, :] - float(values.mean())
     return found

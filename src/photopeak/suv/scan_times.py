@@ -69,15 +69,23 @@ def scan_times(header: Mapping[str, Any]) -> ScanTimes:
     acquired = tuple(header.get("acquisition_times", ()))
     first = acquired[0] if acquired else header.get("acquisition_time")
     date = _date_of(header.get("series_time"), *acquired, header.get("acquisition_time"), header.get("study_time"))
-    series = _on(_read(header.get("series_time")), date or NO_DATE)
+    disagree = "SeriesTime" in header.get("disagreeing", ())
+    series = None if disagree else _on(_read(header.get("series_time")), date or NO_DATE)
     moments = [_on(_read(one), date or NO_DATE) for one in acquired or (() if first is None else (first,))]
-    known = [one + DAY if series is not None and series - one > HALF_DAY else one for one in moments if one is not None]
+    known = [_after_midnight(one, series) for one in moments if one is not None]
     return ScanTimes(
         series=series,
         acquired=tuple(known) if len(known) == len(moments) else (),
         durations_s=tuple(ms / 1000 for ms in header.get("frame_durations_ms", ())),
         dated=date is not None,
     )
+
+
+def _after_midnight(moment: datetime.datetime, series: datetime.datetime | None) -> datetime.datetime:
+    """An acquisition long before its series, on the same date, was of the next day; one dated a day before was processed later."""
+    if series is None or series - moment <= HALF_DAY or moment.date() != series.date():
+        return moment
+    return moment + DAY
 
 
 def injection(header: Mapping[str, Any], times: ScanTimes, before: datetime.datetime) -> tuple[datetime.datetime, str] | None:
@@ -130,7 +138,8 @@ def reference_time(header: Mapping[str, Any], times: ScanTimes, decay_constant: 
     framed = _framed(header, times, decay_constant)
     if stated is not None:
         routes["decay_correction_datetime"] = stated
-    if times.series is not None and (times.earliest is None or times.series <= times.earliest):
+    # where an object states the moment itself, the series time, which merely ought to be it, proves nothing
+    if stated is None and times.series is not None and (times.earliest is None or times.series <= times.earliest):
         routes["series_time"] = times.series
     if private["ge_scan_time"] is not None:
         routes["ge_scan_time"] = private["ge_scan_time"]

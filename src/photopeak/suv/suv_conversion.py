@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,8 @@ from photopeak.suv.suv_dose import dose_of, half_life_of, positive, weight_of
 from photopeak.words import Words
 
 SPREAD_NOTED = 0.01  # relative effect on SUV
-HALF_LIVES_NOTED, HALF_LIVES_POSSIBLE = 5.0, 20.0
+HALF_LIVES_NOTED, HALF_LIVES_POSSIBLE = 5.0, 12.0  #: a date wrong by a day is 13 half-lives of F-18
+LIKELY_MBQ_PER_KG = (0.05, 50.0)
 CLOCKS_AGREE_S = 60.0
 NORMALISED = ("GML", "CM2ML")
 
@@ -56,6 +57,7 @@ def suv_conversion(
     header: Mapping[str, Any], units: str | None, *, slices: int, facts: Mapping[str, Any], vendor: str = ""
 ) -> Conversion:
     """How the voxel values of a series become SUV. Refused: units, corrections or entries that do not allow it."""
+    units = None if units is None else units.upper()
     _refuse_images_that_hold_no_activity(header)
     _refuse_uncorrected(header)
     if header.get("rescale_missing"):
@@ -84,6 +86,8 @@ def _philips(header: Mapping[str, Any], name: str, slices: int) -> tuple[float, 
 
 
 def _from_normalised(header: Mapping[str, Any], units: str, facts: Mapping[str, Any]) -> Conversion:
+    if "SUVType" in header.get("disagreeing", ()):
+        raise _slices_disagree([SUV_TYPE])
     kind = str(header.get("suv_type") or ("BW" if units == "GML" else "BSA")).upper()
     fits = kind in ("BW", *MASSES) if units == "GML" else kind == "BSA"
     if not fits:
@@ -94,7 +98,8 @@ def _from_normalised(header: Mapping[str, Any], units: str, facts: Mapping[str, 
         )
     if kind == "BW":
         return Conversion(factors=(1.0,), path="gml", per_becquerel=False)
-    _refuse_disagreeing(header, facts)
+    if "PatientWeight" in header.get("disagreeing", ()) and "weight_kg" not in facts:
+        raise _slices_disagree([WHOLE_SERIES["PatientWeight"][1]])
     weight_kg, notes = weight_of(header, facts)
     height_cm = _height_cm(header, facts, kind)
     if units == "CM2ML":
@@ -135,8 +140,8 @@ def _from_activity(
     counts_to_bq: tuple[float, ...],
 ) -> Conversion:
     correction = _decay_correction(header)
-    _refuse_disagreeing(header, facts)
-    half_life_s, life_notes = half_life_of(header, facts)
+    _refuse_disagreeing(header, facts, timeless=correction == "ADMIN")
+    half_life_s, life_notes = _half_life(header, facts, correction)
     decay = math.log(2) / half_life_s
     dose = dose_of(header, facts, decay)
     weight_kg, weight_notes = weight_of(header, facts)
@@ -169,14 +174,25 @@ def _from_activity(
         injected=injected,
         activity_bq=dose.activity_bq,
         weight_kg=weight_kg,
-        half_life_s=half_life_s,
-        remarks=tuple(notes),
+        half_life_s=half_life_s if math.isfinite(half_life_s) else None,
+        remarks=(*notes, *(() if dose.remarks else _unlikely(dose.activity_bq, weight_kg))),
     )
+
+
+def _half_life(header: Mapping[str, Any], facts: Mapping[str, Any], correction: str) -> tuple[float, tuple[Remark, ...]]:
+    """Seconds; endless where an image corrected to the administration needs no half-life and none is known."""
+    try:
+        return half_life_of(header, facts)
+    except Refused:
+        if correction != "ADMIN" or positive(facts.get("residual_mbq")):
+            raise
+        return math.inf, ()
 
 
 def _decay_correction(header: Mapping[str, Any]) -> str:
     """START, ADMIN or NONE. Refused: not stated, unknown, or claimed without DECY among the corrections."""
     stated = header.get("decay_correction")
+    stated = stated.upper() if isinstance(stated, str) else stated
     if stated is None and header.get("decay_corrected") is not None:  # an enhanced object says YES or NO
         stated = "START" if header["decay_corrected"] == "YES" else "NONE"
     if stated not in ("START", "ADMIN", "NONE"):
@@ -207,6 +223,21 @@ def _contradiction(header: Mapping[str, Any], correction: str) -> list[Remark]:
             zh="Decay Correction 为 NONE，但已施加的校正中含 DECY；已按未作衰减校正处理。",
         )
     ]
+
+
+def _unlikely(activity_bq: float, weight_kg: float) -> tuple[Remark, ...]:
+    each = activity_bq / 1e6 / weight_kg
+    low, high = LIKELY_MBQ_PER_KG
+    if low <= each <= high:
+        return ()
+    note = remark(
+        "activity_for_weight_unlikely",
+        en=f"{activity_bq / 1e6:.4g} MBq for {weight_kg:.4g} kg, {each:.3g} MBq/kg, is given to nobody: activity or weight is wrong, "
+        "unless this is an animal or a phantom.",
+        zh=f"注射活度 {activity_bq / 1e6:.4g} MBq、体重 {weight_kg:.4g} kg，即 {each:.3g} MBq/kg，不符合任何临床用量："
+        "活度或体重有误（动物或模体除外）。",
+    )
+    return (note,)
 
 
 def _injected(
@@ -325,20 +356,40 @@ WHOLE_SERIES = {
     "PatientWeight": ("weight_kg", Words("weight", "体重")),
     "RadionuclideTotalDose": ("activity_mbq", Words("administered activity", "注射活度")),
     "RadionuclideHalfLife": ("nuclide", Words("half-life", "半衰期")),
+    "RadiopharmaceuticalStartDateTime": ("assayed_at", Words("time of administration", "注射时间")),
+    "RadiopharmaceuticalStartTime": ("assayed_at", Words("time of administration", "注射时间")),
 }
+SUV_TYPE = Words("SUV Type", "SUV 类型")
 
 
-def _refuse_disagreeing(header: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+def _refuse_disagreeing(header: Mapping[str, Any], facts: Mapping[str, Any], *, timeless: bool = False) -> None:
+    """`timeless`: the time of administration is not needed."""
+    disagreeing = header.get("disagreeing", ())
     wrong = [
-        words for name, (fact, words) in WHOLE_SERIES.items() if name in header.get("disagreeing", ()) and fact not in facts
+        words
+        for name, (fact, words) in WHOLE_SERIES.items()
+        if name in disagreeing and fact not in facts and not (timeless and fact == "assayed_at")
     ]
     if wrong:
+        raise _slices_disagree(wrong)
+    if header.get("several_radiopharmaceuticals") and "activity_mbq" not in facts:
         raise Refused(
-            "slices_disagree",
-            en=f"The slices of this series do not agree on the {', '.join(one.en for one in wrong)}: which is right is not known. "
-            "Export the series again, or state the value in the facts.",
-            zh=f"该序列各层面的{'、'.join(one.zh for one in wrong)}不一致，无法判断何者正确。请重新导出该序列，或在补充信息中给出该值。",
+            "several_administrations",
+            en="The header tells of more than one administration (Radiopharmaceutical Information Sequence); how much of each was in "
+            "the body during the scan is not known. State activity_mbq and assayed_at in the facts.",
+            zh="文件头记录了不止一次给药（Radiopharmaceutical Information Sequence），无法确定采集时各自的体内活度。"
+            "请在补充信息中给出 activity_mbq 和 assayed_at。",
         )
+
+
+def _slices_disagree(wrong: Iterable[Words]) -> Refused:
+    told = list(dict.fromkeys(wrong))
+    return Refused(
+        "slices_disagree",
+        en=f"The slices of this series do not agree on the {', '.join(one.en for one in told)}: which is right is not known. "
+        "Export the series again, or state the value in the facts.",
+        zh=f"该序列各层面的{'、'.join(one.zh for one in told)}不一致，无法判断何者正确。请重新导出该序列，或在补充信息中给出该值。",
+    )
 
 
 def _no_rescale() -> Refused:
