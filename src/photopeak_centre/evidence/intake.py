@@ -112,22 +112,26 @@ def _identify(data: bytes, name: str, phantom: bool) -> Identity | Named | None:
 @transaction.atomic
 def _store(hand_in: HandIn, data: bytes, name: str, identity: Identity | None) -> str:
     digest = hashlib.sha256(data).hexdigest()
-    blob = keep(data)
     own = f"sha256:{digest}"
-    study = _study(hand_in, identity, own)
-    item, new = Item.objects.get_or_create(
-        organisation_id=hand_in.organisation_id,
-        identity=identity.instance_uid if identity else own,
-        defaults={
-            "study": study,
-            "hand_in": hand_in,
-            "content": identity.content if identity else digest,
-            "blob": blob,
-            "name": name,
-            "series_uid": identity.series_uid if identity else "",
-        },
-    )
-    if not new and item.content != (identity.content if identity else digest):
+    content = identity.content if identity else digest
+    key = {"organisation_id": hand_in.organisation_id, "identity": identity.instance_uid if identity else own}
+    item, new = Item.objects.filter(**key).first(), False
+    if item is None or item.blob_id == digest:  # the same image in another envelope, as associations make, is not kept again
+        blob = keep(data)
+    if item is None:
+        study = _study(hand_in, identity, own)
+        item, new = Item.objects.get_or_create(
+            **key,
+            defaults={
+                "study": study,
+                "hand_in": hand_in,
+                "content": content,
+                "blob": blob,
+                "name": name,
+                "series_uid": identity.series_uid if identity else "",
+            },
+        )
+    if not new and item.content != content:
         _hold(hand_in, "conflict", name, "conflict", WORDS["conflict"], data)
         return "held"
     if not new:

@@ -6,11 +6,12 @@ Results, their verdicts and drawings stay, and so does the audit chain: only its
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from photopeak_centre.audit.chain import record
@@ -21,6 +22,8 @@ from photopeak_centre.hospitals.models import Organisation
 
 #: a file that may name a patient and that nobody settles is discarded after so long
 UNSETTLED_DAYS = 90
+#: a file to which nothing refers is no longer about to be referred to
+UNUSED_AFTER = datetime.timedelta(days=1)
 PIECE = 200
 
 
@@ -49,6 +52,7 @@ def delete_what_was_kept_long_enough(now: datetime.datetime | None = None) -> De
         _studies(organisation, before, whole)
         _held(organisation, now, whole)
         _words(organisation, before, whole)
+    _unused(now, whole)
     return whole
 
 
@@ -100,6 +104,20 @@ def _held(organisation: Organisation, now: datetime.datetime, whole: Deleted) ->
         whole.size += sum(size.values())
 
 
+def _unused(now: datetime.datetime, whole: Deleted) -> None:
+    """Files that nothing ever came to refer to: the slower of two roads that brought one image at the same moment left one."""
+    unused = Blob.objects.filter(at__lt=now - UNUSED_AFTER)
+    for model, column in _references():
+        unused = unused.filter(~Exists(model._base_manager.filter(**{column: OuterRef("pk")})))
+    while blobs := set(unused.order_by("pk").values_list("pk", flat=True)[:PIECE]):
+        with transaction.atomic():
+            files, size = _unreferenced(blobs)
+            record("files without evidence deleted", "store", files=files)
+            _unlink(size)
+        whole.files += files
+        whole.size += sum(size.values())
+
+
 def _words(organisation: Organisation, before: datetime.datetime, whole: Deleted) -> None:
     """Details of audit entries: the organisation's own; the centre's also cover entries about no organisation."""
     mine = Q(entry__organisation=organisation.pk)
@@ -124,14 +142,18 @@ def erase_details(numbers: Iterable[int], about: str, organisation: int | None, 
 def _unreferenced(blobs: set[str]) -> tuple[int, dict[str, int]]:
     """Delete the ledger's rows that nothing refers to any more; their number, and their sizes by hash."""
     free = set(blobs)
-    for field in Blob._meta.get_fields(include_hidden=True):
-        if field.auto_created and (field.one_to_many or field.one_to_one) and free:
-            column = field.field.name  # type: ignore[union-attr]
-            used = field.related_model._base_manager.filter(**{f"{column}__in": free})  # type: ignore[union-attr]
-            free -= set(used.values_list(column, flat=True))
+    for model, column in _references():
+        free -= set(model._base_manager.filter(**{f"{column}__in": free}).values_list(column, flat=True))
     sizes = dict(Blob.objects.filter(pk__in=free).values_list("pk", "size"))
     Blob.objects.filter(pk__in=free).delete()
     return len(sizes), sizes
+
+
+def _references() -> Iterator[tuple[Any, str]]:
+    """Every model that refers to files, with the field by which it does."""
+    for field in Blob._meta.get_fields(include_hidden=True):
+        if field.auto_created and (field.one_to_many or field.one_to_one):
+            yield field.related_model, field.field.name  # type: ignore[union-attr]
 
 
 def _unlink(sizes: dict[str, int]) -> None:
