@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +57,10 @@ class Assay:
     def responses(self, *roles: str) -> Floats:
         return np.array([tube.response for tube in self.of(*roles)])
 
-    def groups(self) -> list[Floats]:
-        """Responses of tubes that hold the same thing: what replicate scatter is read from."""
+    def groups(self, roles: Sequence[str] | None = None) -> list[Floats]:
+        """Responses of tubes that hold the same thing, of these roles or of all: what replicate scatter is read from."""
         found: dict[tuple[object, ...], list[float]] = {}
-        for tube in self.tubes:
+        for tube in self.tubes if roles is None else self.of(*roles):
             found.setdefault((tube.role, tube.label, tube.dose, tube.dilution), []).append(tube.response)
         return [np.array(values) for values in found.values()]
 

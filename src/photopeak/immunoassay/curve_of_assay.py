@@ -24,6 +24,12 @@ ModelName = Literal["4pl", "5pl", "growth", "logit_log"]
 Weighting = Literal["auto", "counted", "equal", "replicates", "proportional"]
 COUNTED_FROM = 100.0  #: a median response below this is no count of a minute
 NO_RESPONSE = 0.01
+BOUND = (
+    "S",
+    "B0",
+    "U",
+    "C",
+)  #: roles that went through the whole assay: total counts were only pipetted, NSB lacks the antibody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ def variance_of(assay: Assay, asked: Asked) -> Variance:
         counted = assay.of("T", "NSB") and float(np.median(assay.responses("S", "B0"))) >= COUNTED_FROM
         kind = "counted" if counted else "equal"
     if kind == "replicates":
-        found = estimated_variance([group for group in assay.groups() if len(group) > 1])
+        found = estimated_variance(assay.groups(BOUND))
         if found is None:
             raise Refused(
                 "few_replicates",

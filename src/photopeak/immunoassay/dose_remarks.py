@@ -9,7 +9,7 @@ import scipy
 
 from photopeak.immunoassay.assay_table import Assay
 from photopeak.immunoassay.curve_fit import Model, fit_curve
-from photopeak.immunoassay.curve_of_assay import Standards
+from photopeak.immunoassay.curve_of_assay import BOUND, Standards
 from photopeak.immunoassay.standard_curve import StandardCurve
 from photopeak.immunoassay.variance import unequal_scatter
 from photopeak.procedure import Remark, remark
@@ -95,7 +95,7 @@ def _variance(assay: Assay, curve: StandardCurve) -> list[Remark]:
                 zh=f"各管围绕曲线的离散度是所声明方差的 {math.sqrt(curve.fit.scatter):.2f} 倍；不确定度、检出限和精密度曲线按实际离散度计算",
             )
         ]
-    groups = [group for group in assay.groups() if len(group) > 1]
+    groups = [group for group in assay.groups(BOUND) if len(group) > 1]
     if curve.variance.uniform and unequal_scatter(groups) < SIGNIFICANT:
         return [
             remark(
