@@ -20,13 +20,13 @@ import numpy.typing as npt
 from photopeak.immunoassay import robust_statistics as robust
 from photopeak.immunoassay.results_table import Reported
 from photopeak.immunoassay.round_targets import GroupTarget, SampleTargets
-from photopeak.immunoassay.slip_likelihood import FITS, Exchange, Question, ask, share_found, threshold
+from photopeak.immunoassay.slip_likelihood import FITS, Exchange, Question, ask, common_of, share_found, threshold
 
 Floats = npt.NDArray[np.float64]
 Slips = Callable[[str, str], Mapping[str, float]]
 
 #: share of clean rounds in which each question may name anything, on either scale
-ALARMS = {"single power": 0.003, "single unit": 0.0003, "whole power": 0.0002, "whole unit": 0.0005, "exchange": 0.004}
+ALARMS = {"single power": 0.004, "single unit": 0.0002, "whole power": 0.0001, "whole unit": 0.0007, "exchange": 0.005}
 FEWEST_ANALYTES = 5  #: of a laboratory, from which what they have in common is known
 SURE = 0.95  #: share of slips from which on they count as distinguishable
 FURTHEST = 1e3  #: factor up to which the reach is looked for
@@ -107,19 +107,32 @@ def screen(samples: Sequence[SampleTargets], slips: Slips) -> Screen:
         return Screen(suspects=(), measure_reach=dict)
     known = [{**POWERS_OF_TEN, **slips(name, found.units.get(name, ""))} for name in found.analytes]
     factors = sorted({by for some in known for by in some.values()})
-    scales = tuple((values, _expected(values), logarithmic) for values, logarithmic in _both(found.ratio))
-    layers = len(found.samples)
-    single = _asked([_flat(values, centre, log) for values, centre, log in scales], factors, "single")
-    whole = _asked([_means(values, centre, log) for values, centre, log in scales], factors, "whole") if layers > 1 else single
+    scales, layers = _both(found.ratio), len(found.samples)
+    single = _asked([_flat(one) for one in scales], factors, "single")
+    whole = _asked([_means(one) for one in scales], factors, "whole") if layers > 1 else single
     pairs = list(combinations(range(layers), 2))
-    exchanges = [_exchange(found, values, centre, log, pairs) for values, centre, log in scales] if pairs else []
+    exchanges = [_exchange(found, one, pairs) for one in scales] if pairs else []
     limits = [one.threshold(ALARMS["exchange"]) for one in exchanges]
     candidates = [*_swaps(found, exchanges, limits, pairs, single), *_slips(found, known, single, whole)]
     return Screen(suspects=_best(candidates), measure_reach=lambda: _reach(found, known, whole, exchanges, limits, pairs))
 
 
-def _both(ratio: Floats) -> tuple[tuple[Floats, bool], tuple[Floats, bool]]:
-    return (np.exp(np.clip(ratio, -50, 50)), False), (ratio, True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scale:
+    """`values[laboratory, analyte, sample]`, what each laboratory has in common, and how laboratories vary: mean and deviation."""
+
+    values: Floats
+    centre: Floats
+    common: tuple[float, float]
+    logarithmic: bool
+
+
+def _both(ratio: Floats) -> tuple[_Scale, ...]:
+    scales = []
+    for values, logarithmic in ((np.exp(np.clip(ratio, -50, 50)), False), (ratio, True)):
+        centre = _expected(values)
+        scales.append(_Scale(values=values, centre=centre, common=common_of(values, centre), logarithmic=logarithmic))
+    return tuple(scales)
 
 
 def _round_of(samples: Sequence[SampleTargets]) -> _Round | None:
@@ -166,33 +179,35 @@ def _target(group: GroupTarget) -> float:
 
 
 def _expected(values: Floats) -> Floats:
-    """[laboratory]: the median of what a laboratory has in common over its analytes; that of the target where they are too few."""
+    """[laboratory]: the robust mean of a laboratory over its analytes; the median of all where they are too few."""
     flat = values.reshape(len(values), -1)
     enough = np.count_nonzero(~np.isnan(values).all(axis=2), axis=1) >= FEWEST_ANALYTES
-    middle = robust.median(robust.columns_of(np.where(enough[:, None], flat, 0.0).T))
+    middle = robust.algorithm_a(robust.columns_of(np.where(enough[:, None], flat, 0.0).T)).location
     nothing = robust.median(robust.columns_of(values.reshape(-1)))
     return np.where(enough, middle, nothing)
 
 
-def _flat(values: Floats, centre: Floats, logarithmic: bool) -> Question:
-    flat = values.reshape(len(values), -1)
-    return ask(flat, np.broadcast_to(centre[:, None], flat.shape), logarithmic=logarithmic)
+def _question(value: Floats, scale: _Scale) -> Question:
+    return ask(value, np.broadcast_to(scale.centre[:, None], value.shape), scale.common, logarithmic=scale.logarithmic)
 
 
-def _means(values: Floats, centre: Floats, logarithmic: bool) -> Question:
+def _flat(scale: _Scale) -> Question:
+    return _question(scale.values.reshape(len(scale.values), -1), scale)
+
+
+def _means(scale: _Scale) -> Question:
     """The mean over the samples of an analyte, where a laboratory has results of at least two."""
-    count = np.count_nonzero(~np.isnan(values), axis=2)
-    mean = np.where(count > 1, np.nansum(values, axis=2) / np.maximum(count, 1), np.nan)
-    return ask(mean, np.broadcast_to(centre[:, None], mean.shape), logarithmic=logarithmic)
+    count = np.count_nonzero(~np.isnan(scale.values), axis=2)
+    return _question(np.where(count > 1, np.nansum(scale.values, axis=2) / np.maximum(count, 1), np.nan), scale)
 
 
-def _exchange(found: _Round, values: Floats, centre: Floats, logarithmic: bool, pairs: Sequence[tuple[int, int]]) -> Exchange:
+def _exchange(found: _Round, scale: _Scale, pairs: Sequence[tuple[int, int]]) -> Exchange:
     a, b = [first for first, _ in pairs], [second for _, second in pairs]
-    first, second = (values[:, :, some].reshape(len(values), -1) for some in (a, b))
+    first, second = (scale.values[:, :, some].reshape(len(scale.values), -1) for some in (a, b))
     level = found.level[:, a] - found.level[:, b]
     return Exchange(
-        mean=ask((first + second) / 2, np.broadcast_to(centre[:, None], first.shape), logarithmic=logarithmic),
-        difference=ask(first - second, np.zeros(first.shape), logarithmic=logarithmic),
+        mean=_question((first + second) / 2, scale),
+        difference=ask(first - second, np.zeros(first.shape), (0.0, 0.0), logarithmic=scale.logarithmic),
         ratio=np.exp(level.reshape(-1)),
     )
 

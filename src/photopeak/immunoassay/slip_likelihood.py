@@ -24,6 +24,7 @@ Index = npt.NDArray[np.intp]
 
 FEWEST = 5  #: results of a column below which nothing can be said
 EFFECTIVE = 0.6  #: degrees of freedom of algorithm A's spread, per result
+KEPT = 4.0  #: standard deviations within which a result forms the spread
 FITS = 5.5  #: standard deviations within which a slip explains a result
 FINE, COARSE = 0.2, 0.5  #: steps of the integrals in one and in two dimensions, standard deviations
 STEPS = np.arange(-FITS, FITS + COARSE / 2, COARSE)
@@ -34,10 +35,14 @@ MOST_COLUMNS = 24  #: that they visit; of more, as many evenly chosen ones
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """`value` and `centre`, what is expected, [laboratory, column]; `spread[column]`, NaN where it is not known."""
+    """`value`, `centre` and `own_spread`, what the other laboratories make expect of each, [laboratory, column].
+
+    `spread[column]` is that of all of them, NaN where it is not known.
+    """
 
     value: Floats
     centre: Floats
+    own_spread: Floats
     spread: Floats
     freedom: float
     logarithmic: bool
@@ -47,7 +52,7 @@ class Question:
     def undone(self, factor: float) -> Floats:
         """Distance from what is expected once the factor is taken off, in standard deviations."""
         back = self.value - math.log(factor) if self.logarithmic else self.value / factor
-        return np.asarray((back - self.centre) / self.spread)
+        return np.asarray((back - self.centre) / self.own_spread)
 
     def evidence(self, factor: float) -> Floats:
         """Logarithm of the likelihood ratio of a slip by this factor against none."""
@@ -86,38 +91,81 @@ class Question:
         return np.asarray(self.density(before) - np.log(size) - self.density(after)), np.asarray(after)
 
 
-def ask(value: Floats, centre: Floats, *, logarithmic: bool) -> Question:
+def common_of(values: Floats, centre: Floats) -> tuple[float, float]:
+    """Mean of what laboratories have in common, `centre[laboratory]`, and the standard deviation between them; 0 where they have nothing.
+
+    The few laboratories of a round tell it to some twenty per cent only, and thresholds depend on it steeply. It is therefore drawn
+    half way to the standard deviation within a laboratory, which hundreds of results tell: errors are commonly about half in common.
+    """
+    each = robust.algorithm_a(robust.columns_of(centre))
+    between = float(np.nan_to_num(each.spread[0]))
+    within = float(robust.median_deviation(robust.columns_of((values - centre[:, None, None]).reshape(-1)))[0])
+    return float(each.location[0]), math.sqrt((between**2 + within**2) / 2) if between > 0 else 0.0
+
+
+def ask(value: Floats, centre: Floats, common: tuple[float, float], *, logarithmic: bool) -> Question:
     """The question of these numbers, expected at `centre` plus what their column is off by."""
-    found = robust.algorithm_a(robust.columns_of(value - centre))
+    off = value - centre
+    found = robust.algorithm_a(robust.columns_of(off))
     usable = (found.count >= FEWEST) & (found.spread > 0)
-    spread, left = np.full(len(usable), np.nan), 1.0
-    if usable.any():
-        freedom = EFFECTIVE * (found.count - 1)
-        variance, prior, least = found.spread**2, math.inf, float(freedom[usable].min())
-        left = least
-        if np.count_nonzero(usable) > 2:
-            shared, prior = _prior(variance[usable], least)
-            weight = np.ones(len(usable)) if math.isinf(prior) else prior / (prior + freedom)
-            variance = weight * shared + (1 - weight) * variance
-            left = min(float(np.sum(freedom[usable])), least + prior)
-        spread = np.where(usable, np.sqrt(variance), np.nan)
-    each = robust.algorithm_a(robust.columns_of(centre[:, :1]))
-    common = float(each.location[0]), float(np.nan_to_num(each.spread[0]))
+    freedom = np.where(usable, EFFECTIVE * (found.count - 1), np.nan)
+    rough = np.sqrt(_moderated(found.spread**2, freedom, *_shared(found.spread**2, freedom)))
+    kept = np.where(np.abs(off - found.location) <= KEPT * rough, off, np.nan)
+    count, location, squares = _sums(kept)
+    usable &= count >= FEWEST
+    freedom = np.where(usable, count - 1.0, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shared, prior = _shared(squares / freedom, freedom)
+        spread = np.sqrt(_moderated(squares / freedom, freedom, shared, prior))
+        # a slip that is not far enough to be left out would widen the spread that it is held against
+        mine = ~np.isnan(kept)
+        others = count - mine
+        beside = np.where(mine, kept - location, 0.0)
+        own_location = location - beside / others
+        own_squares = np.maximum(squares - beside**2 * count / others, 0.0)
+        own = _moderated(own_squares / (others - 1), np.where(usable, others - 1.0, np.nan), shared, prior) * (1 + 1 / others)
+    least = float(np.nanmin(freedom)) if usable.any() else 1.0
     return Question(
         value=value,
-        centre=centre + found.location,
+        centre=centre + own_location,
+        own_spread=np.sqrt(own),
         spread=spread,
-        freedom=left,
+        freedom=min(float(np.nansum(freedom)), least - 1 + prior) if usable.any() else 1.0,
         logarithmic=logarithmic,
-        offset=found.location,
+        offset=location,
         common=common,
     )
 
 
+def _sums(kept: Floats) -> tuple[Floats, Floats, Floats]:
+    """Number, mean and sum of squares about it of each column."""
+    count = np.count_nonzero(~np.isnan(kept), axis=0).astype(np.float64)
+    mean = np.where(count > 0, np.nansum(kept, axis=0) / np.maximum(count, 1), np.nan)
+    return count, mean, np.nansum((kept - mean) ** 2, axis=0)
+
+
+def _shared(variances: Floats, freedom: Floats) -> tuple[float, float]:
+    """What usable columns have in common, and the degrees of freedom it is worth; nothing where they are fewer than three."""
+    usable = ~np.isnan(freedom) & (variances > 0)
+    if np.count_nonzero(usable) < 3:
+        return 0.0, 0.0
+    return _prior(variances[usable], float(freedom[usable].min()))
+
+
+def _moderated(variances: Floats, freedom: Floats, shared: float, prior: float) -> Floats:
+    """Each column's variance drawn towards the common one; NaN where `freedom` is."""
+    weight = np.ones_like(freedom) if math.isinf(prior) else prior / (prior + freedom)
+    return np.where(np.isnan(freedom), np.nan, weight * shared + (1 - weight) * variances)
+
+
 def _prior(variances: Floats, freedom: float) -> tuple[float, float]:
-    """The variance the columns have in common and the degrees of freedom it is worth (Smyth 2004, 6.2)."""
+    """The variance the columns have in common and the degrees of freedom it is worth (Smyth 2004, 6.2).
+
+    Columns count as different only by what exceeds the sampling error of their differences, so that equal ones are taken for equal.
+    """
     logarithms = np.log(variances)
-    excess = float(logarithms.var(ddof=1)) - float(scipy.special.polygamma(1, freedom / 2))
+    chance = float(scipy.special.polygamma(1, freedom / 2))
+    excess = float(logarithms.var(ddof=1)) - chance * (1 + math.sqrt(2 / (len(variances) - 1)))
     centre = float(logarithms.mean()) - float(scipy.special.digamma(freedom / 2)) + math.log(freedom / 2)
     if excess <= 1e-4:
         return float(np.mean(variances)), math.inf
@@ -175,8 +223,8 @@ class Exchange:
         """Mean and difference as distances once the two results are exchanged."""
         first, second = self._exchanged(self.mean.value, self.difference.value, self.ratio)
         return (
-            np.asarray(((first + second) / 2 - self.mean.centre) / self.mean.spread),
-            np.asarray((first - second - self.difference.centre) / self.difference.spread),
+            np.asarray(((first + second) / 2 - self.mean.centre) / self.mean.own_spread),
+            np.asarray((first - second - self.difference.centre) / self.difference.own_spread),
         )
 
     def evidence(self) -> Floats:
