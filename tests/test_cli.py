@@ -130,3 +130,19 @@ def test_an_engine_that_does_not_answer_is_a_wrong_call(flood):
     done = run("check", flood, "--engine", "dask:tcp://127.0.0.1:9", "--json", "-")
     assert done.exit_code == 2
     assert "127.0.0.1:9" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "the nearest: gamma_camera.flood_uniformity"), ("zh", "相近的有：gamma_camera.flood_uniformity")],
+)
+def test_a_mistyped_procedure_or_option_is_answered_with_the_nearest(flood, language, said, monkeypatch):
+    monkeypatch.setenv("PHOTOPEAK_LANG", language)
+    done = run("run", "flood_uniformty", flood)
+    assert done.exit_code == 2
+    assert said in done.output.replace("\n", " ")
+    assert len(done.output) < 400
+    done = run("check", flood, "--bin-facto", "3")
+    assert done.exit_code == 2
+    assert "--bin-factor" in done.output
+    assert len(done.output) < 400

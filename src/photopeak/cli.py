@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import gc
 import json
 import locale
@@ -120,8 +121,11 @@ def run_command(
     """One named procedure on that evidence, with its own options / 对指定材料运行一个检测项目"""
     with _spoken(lang) as language:
         if procedure not in roll():
-            known = ", ".join(roll())
-            raise Wrong(f"no procedure {procedure}; there are: {known}", f"没有检测项目 {procedure}。现有：{known}")
+            en, zh = _nearest(procedure, list(roll()))
+            raise Wrong(
+                f"no procedure {procedure}; {en}; `photopeak procedures` lists them all",
+                f"没有检测项目 {procedure}。{zh}。全部检测项目见 photopeak procedures",
+            )
         entry = roll()[procedure]
         places, options = _split(paths, entry.options)
         checked = _checked(places, entry, options, stage, programme, facts, criteria, workers, engine, language)
@@ -230,8 +234,11 @@ def _split(words: list[str], known: Mapping[str, Option]) -> tuple[list[Path], d
         name, equals, value = word[2:].partition("=")
         option = known.get(name.replace("-", "_"))
         if option is None:
-            names = ", ".join("--" + one.replace("_", "-") for one in sorted(known))
-            raise Wrong(f"no option --{name}; the procedures know: {names}", f"没有选项 --{name}。检测项目的选项有：{names}")
+            en, zh = _nearest("--" + name, sorted("--" + one.replace("_", "-") for one in known))
+            raise Wrong(
+                f"no option --{name}; {en}; `photopeak procedures --json` lists the options of each procedure",
+                f"没有选项 --{name}。{zh}。各检测项目的选项见 photopeak procedures --json",
+            )
         if option.type is bool and not equals and (not rest or rest[0].lower() not in YES_OR_NO):
             options[option.name] = True
             continue
@@ -246,6 +253,21 @@ def _split(words: list[str], known: Mapping[str, Option]) -> tuple[list[Path], d
     if missing is not None or not paths:
         raise Wrong(f"{missing or 'PATH'}: no such file or folder", f"{missing or 'PATH'}：没有这个文件或文件夹")
     return paths, options
+
+
+FEW = 12
+
+
+def _nearest(word: str, known: list[str]) -> tuple[str, str]:
+    """What a mistyped word may have meant: all names where they are few, else the most alike."""
+    if len(known) <= FEW:
+        names = ", ".join(known) or "—"
+        return f"there are: {names}", f"现有：{names}"
+    tails = {name.rpartition(".")[2]: name for name in known}
+    alike = difflib.get_close_matches(word, known, 3, 0.6) or [tails[t] for t in difflib.get_close_matches(word, tails, 3, 0.6)]
+    if not alike:
+        return f"none of the {len(known)} is like it", f"{len(known)} 项中无相近名称"
+    return f"the nearest: {', '.join(alike)}", f"相近的有：{'、'.join(alike)}"
 
 
 def _value(option: Option, text: str) -> Any:
