@@ -120,6 +120,10 @@ def test_elements_in_full():
     """1,080 reports, a tenth of the elements left out; bounds with styles as clusters, and each style left out in turn."""
     counts = element_counts(1080, first=10_000)
     print({style: {name: round(share([one], *pair), 4) for name, pair in PAIRS.items()} for style, one in counts.items()})
+    print("left out:", {
+        style: {name: round(share([one for other, one in counts.items() if other != style], *pair), 4) for name, pair in PAIRS.items()}
+        for style in counts
+    })  # fmt: skip
     print(
         {
             name: (round(share(counts.values(), *pair), 4), round(lower_bound_by_style(counts, *pair), 4))

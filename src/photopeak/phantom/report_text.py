@@ -17,19 +17,29 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from photopeak.phantom import report_special
+from photopeak.phantom.report_special import SPECIAL, Study
+
 STYLES = ("tertiary", "county", "form", "paragraph", "english", "terse", "numbered", "narrative", "taiwan")
-KINDS = ("FDG", "BONE", "PSMA", "RENAL")
-TYPES = {"FDG": "FDG_PETCT", "BONE": "BONE_SCAN", "PSMA": "PSMA_PETCT", "RENAL": "RENAL"}
-TRACERS = {"FDG": "18F-FDG", "BONE": "99mTc-MDP", "PSMA": "68Ga-PSMA-11", "RENAL": "99mTc-DTPA"}
+KINDS = ("FDG", "BONE", "PSMA", "RENAL", *SPECIAL)
+TYPES = {
+    "FDG": "FDG_PETCT", "BONE": "BONE_SCAN", "PSMA": "PSMA_PETCT", "RENAL": "RENAL", "MPI": "MPI", "IODINE": "I131_WBS", "THYROID": "THYROID",
+}  # fmt: skip
+TRACERS = {
+    "FDG": "18F-FDG", "BONE": "99mTc-MDP", "PSMA": "68Ga-PSMA-11", "RENAL": "99mTc-DTPA", "MPI": "99mTc-MIBI", "IODINE": "131I", "THYROID": "99mTcO4-",
+}  # fmt: skip
 TITLES = {
     "zh": {"FDG": "18F-FDG PET/CT", "BONE": "全身骨显像", "PSMA": "68Ga-PSMA-11 PET/CT", "RENAL": "肾动态显像"},
     "tw": {"FDG": "18F-FDG PET/CT", "BONE": "全身骨骼掃描", "PSMA": "68Ga-PSMA-11 PET/CT", "RENAL": "腎動態造影"},
     "en": {"FDG": "18F-FDG PET/CT", "BONE": "Bone scan", "PSMA": "68Ga-PSMA-11 PET/CT", "RENAL": "Dynamic renal scintigraphy"},
 }
 ONLY = {"glucose": ("FDG",), "height_weight": ("FDG", "PSMA"), "psa": ("PSMA",), "ct_technique": ("FDG", "PSMA")}
-NOT_OF = {"uptake_time": ("RENAL",), "range": ("RENAL",)}
+NOT_OF = {"uptake_time": ("RENAL",), "range": ("RENAL", "MPI", "THYROID")}
 KEPT = ("route", "psa")  #: never left out: other phrases speak of them (an injection, a biochemical recurrence)
-MBQ = {"FDG": (185, 370), "BONE": (740, 925), "PSMA": (110, 185), "RENAL": (150, 220)}
+MBQ = {
+    "FDG": (185, 370), "BONE": (740, 925), "PSMA": (110, 185), "RENAL": (150, 220), "MPI": (740, 925), "IODINE": (1110, 5550), "THYROID": (111, 185),
+}  # fmt: skip
+MINUTES = {"BONE": (150, 240), "MPI": (45, 75), "THYROID": (20, 30)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +84,7 @@ class Case:
     tracer: str = ""
     activity: str = ""
     renal: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    study: Study | None = None  #: of the heart, radioiodine and the thyroid
 
 
 @cache
@@ -102,7 +113,9 @@ def report_text(
     missing = {
         name
         for name in _elements(phrases, kind)
-        if name not in KEPT and chance.random() < left_out and not (defect and name in ("sex", "age"))
+        if name not in (*KEPT, *report_special.SAID_BY_OTHERS.get(kind, ()))
+        and chance.random() < left_out
+        and not (defect and name in ("sex", "age", "lvef"))
     }
     text = _written(chance, phrases, case, missing)
     elements = {name: "absent" if name in missing else "present" for name in _elements(phrases, kind)}
@@ -113,12 +126,13 @@ def report_text(
 
 
 def _elements(phrases: Mapping[str, Any], kind: str) -> list[str]:
-    return [name for name in phrases["element"] if kind in ONLY.get(name, KINDS) and kind not in NOT_OF.get(name, ())]
+    named = [name for name in phrases["element"] if kind in ONLY.get(name, KINDS) and kind not in NOT_OF.get(name, ())]
+    return named + (report_special.elements(phrases["language"], kind) if kind in SPECIAL else [])
 
 
 def _case(chance: random.Random, language: str, kind: str, dated: str) -> Case:
     words = _read("content.toml")[language]
-    own = words[kind]
+    own = report_special.words(language, kind) if kind in SPECIAL else words[kind]
     male = kind == "PSMA" or (kind != "FDG" and chance.random() < 0.5) or chance.random() < 0.5
     day = datetime.date(2025, 1, 6) + datetime.timedelta(days=chance.randrange(300))
     mbq = chance.randint(*MBQ[kind])
@@ -131,14 +145,17 @@ def _case(chance: random.Random, language: str, kind: str, dated: str) -> Case:
         "d0": (day - datetime.timedelta(days=chance.randint(60, 300))).strftime(dated), "d1": day.strftime(dated),
         "d2": (day + datetime.timedelta(days=chance.randint(0, 2))).strftime(dated), "dpsa": (day - datetime.timedelta(days=5)).strftime(dated),
         "disease": chance.choice([one for one in own["diseases"] if male or not re.search("前列腺|攝護腺|prostate", one)]), "treatment": chance.choice(own["treatments"]), "purpose": chance.choice(own["purposes"]),
-        "mbq": str(mbq), "mci": f"{mbq / 37:.1f}", "minutes": str(chance.randint(55, 75) if kind != "BONE" else chance.randint(150, 240)),
+        "mbq": str(mbq), "mci": f"{mbq / 37:.1f}", "minutes": str(chance.randint(*MINUTES.get(kind, (55, 75)))),
         "glucose": f"{chance.uniform(4.4, 7.2):.1f}", "height": str(chance.randint(152, 182)), "weight": str(chance.randint(46, 84)),
-        "psa": f"{chance.uniform(0.4, 20):.2f}", "author": signed[0], "reviewer": signed[1], "title": TITLES[language][kind], "male": "1" if male else "",
+        "psa": f"{chance.uniform(0.4, 20):.2f}", "rate": str(chance.randint(96, 148)), "tsh": f"{chance.uniform(30, 120):.1f}", "tg": f"{chance.uniform(0.4, 60):.1f}", "author": signed[0], "reviewer": signed[1], "title": own["title"] if kind in SPECIAL else TITLES[language][kind], "male": "1" if male else "",
     }  # fmt: skip
     case = Case(kind=kind, language=language, values=values, found=[], concluded=[], tracer=TRACERS[kind])
     if kind == "RENAL":
         left, right = round(chance.uniform(22, 58), 1), round(chance.uniform(22, 58), 1)
         case.renal = (left, right, round(left + right, 1))
+        return case
+    if kind in SPECIAL:
+        case.study = report_special.study(chance, language, kind)
         return case
     _lesions(case, chance)
     return case
@@ -173,8 +190,8 @@ def _written(chance: random.Random, phrases: Mapping[str, Any], case: Case, miss
     values = dict(case.values)
     values |= {
         "tracer": case.tracer + " " * case.tracer[-1].isdigit(),
-        "findings": _findings(chance, phrases, case),
-        "impression": _impression(chance, phrases, case),
+        "findings": _findings(chance, phrases, case, missing),
+        "impression": _impression(chance, phrases, case, missing),
     }
     values["call"] = phrases["called"] if case.critical and case.called else ""
     if "hospital" in missing:
@@ -183,6 +200,8 @@ def _written(chance: random.Random, phrases: Mapping[str, Any], case: Case, miss
         name: chance.choice(options) if name not in missing and case.kind in ONLY.get(name, KINDS) and case.kind not in NOT_OF.get(name, ()) else ""
         for name, options in phrases["element"].items()
     }  # fmt: skip
+    if case.study is not None:
+        kept |= report_special.phrases(chance, phrases, case.study, missing)
     if case.activity:
         kept["activity"] = case.activity
     if case.pasted:
@@ -211,13 +230,17 @@ def _joined(phrases: Mapping[str, Any], lines: list[str]) -> str:
     return ("" if phrases.get("joined") else "\n").join(kept) + "\n"
 
 
-def _findings(chance: random.Random, phrases: Mapping[str, Any], case: Case) -> str:
+def _findings(chance: random.Random, phrases: Mapping[str, Any], case: Case, missing: set[str]) -> str:
     content = _read("content.toml")[case.language]
+    if case.study is not None:
+        said = [report_special.findings(chance, case.study, content["sides"], missing)]
+        said += [name + phrases["normal_end"] for name in case.normals]
+        return "".join(said)
     if case.kind == "RENAL":
         left, right, total = case.renal
         share = 100 * left / (left + right)
         return _renal(case.language).format(left=left, right=right, total=total, a=share, b=100 - share)
-    said: list[str] = []
+    said = []
     for lesion in case.found:
         site = content["sites"][lesion.site]
         if lesion.site in case.denied:
@@ -256,8 +279,10 @@ def _lesion(template: str, lesion: Lesion, content: Mapping[str, Any]) -> str:
     return re.sub(r"<(\w+)>", lambda found: str(filled.get(found.group(1), found.group())), template)
 
 
-def _impression(chance: random.Random, phrases: Mapping[str, Any], case: Case) -> str:
+def _impression(chance: random.Random, phrases: Mapping[str, Any], case: Case, missing: set[str]) -> str:
     content = _read("content.toml")[case.language]
+    if case.study is not None:
+        return report_special.impression(chance, case.study, content["sides"], missing)
     if case.kind == "RENAL":
         return {"en": "Mildly reduced renal function. ", "tw": "腎功能輕度減低。"}.get(case.language, "肾功能轻度减低。")
     templates = _of_kind(phrases, "concluded", case.kind)
@@ -301,18 +326,27 @@ SUITS: dict[str, tuple[str, ...]] = {}
 IMAGED = ("FDG", "BONE", "PSMA")
 
 
-@_plants("LATERALITY_MISMATCH", *IMAGED)
+@_plants("LATERALITY_MISMATCH", *IMAGED, "IODINE", "THYROID")
 def _other_side(case: Case, chance: random.Random) -> None:
+    if case.study is not None:
+        case.study.told_side = {"L": "R", "R": "L"}[case.study.side]
+        return
     case.concluded[0] = _changed(case.concluded[0], side={"L": "R", "R": "L"}[case.concluded[0].side])
 
 
-@_plants("NEGATION_CONTRADICTION", *IMAGED)
+@_plants("NEGATION_CONTRADICTION", *IMAGED, *SPECIAL)
 def _called_normal(case: Case, chance: random.Random) -> None:
+    if case.study is not None:
+        case.study.abnormal = case.study.denied = True
+        return
     case.denied.add(case.found[0].site)
 
 
-@_plants("IMPRESSION_NOT_IN_FINDINGS", "FDG")
+@_plants("IMPRESSION_NOT_IN_FINDINGS", "FDG", "IODINE")
 def _only_concluded(case: Case, chance: random.Random) -> None:
+    if case.study is not None:
+        case.study.extra = chance.choice(report_special.words(case.language, "IODINE")["sites"]["extra"])
+        return
     sites = _read("content.toml")[case.language]["sites"]
     free = [
         name
@@ -333,20 +367,29 @@ def _organ_of_the_other(case: Case, chance: random.Random) -> None:
         case.values["disease"] = {"en": "lung cancer", "tw": "肺癌"}.get(case.language, "肺癌")
 
 
-@_plants("TRACER_EXAM_MISMATCH", *IMAGED)
+@_plants("TRACER_EXAM_MISMATCH", *IMAGED, *SPECIAL)
 def _other_tracer(case: Case, chance: random.Random) -> None:
-    case.tracer = chance.choice([tracer for kind, tracer in TRACERS.items() if kind not in (case.kind, "RENAL")])
+    case.tracer = chance.choice(
+        [tracer for kind, tracer in TRACERS.items() if kind not in (case.kind, "RENAL") and (case.kind, kind) not in FITTING]
+    )
 
 
-@_plants("UNIT_CONVERSION", *IMAGED)
+FITTING = {("MPI", "FDG"), ("THYROID", "IODINE")}  # tracers that the examination may be made with as well
+
+
+@_plants("UNIT_CONVERSION", *IMAGED, *SPECIAL)
 def _two_units(case: Case, chance: random.Random) -> None:
     wrong = int(float(case.values["mbq"]) * chance.choice((0.1, 10, 0.74, 1.35)))
     case.activity = f" {case.values['mci']} mCi ({wrong} MBq)" + (" of " if case.language == "en" else "")
 
 
-@_plants("ACTIVITY_IMPLAUSIBLE", *IMAGED)
+@_plants("ACTIVITY_IMPLAUSIBLE", *IMAGED, *SPECIAL)
 def _slipped_unit(case: Case, chance: random.Random) -> None:
-    wrong = chance.choice((f"{case.values['mci']} MBq", f"{case.values['mbq']}0 MBq", f"{case.values['mbq']} mCi"))
+    wrong = (
+        f"{case.values['mbq']} mCi"
+        if case.kind in ("IODINE", "THYROID")
+        else chance.choice((f"{case.values['mci']} MBq", f"{case.values['mbq']}0 MBq", f"{case.values['mbq']} mCi"))
+    )
     case.activity = f" {wrong}" + (" of " if case.language == "en" else "")
 
 
@@ -357,8 +400,11 @@ def _slipped_point(case: Case, chance: random.Random) -> None:
     case.concluded[0] = lesion
 
 
-@_plants("VALUE_MISMATCH", "FDG", "PSMA")
+@_plants("VALUE_MISMATCH", "FDG", "PSMA", "MPI")
 def _other_size(case: Case, chance: random.Random) -> None:
+    if case.study is not None:
+        case.study.told_ef += chance.choice((-14, -9, 11, 16))
+        return
     case.repeated = True
     lesion = case.concluded[0]
     case.concluded[0] = _changed(lesion, a=round(lesion.a + chance.choice((1.6, 2.3, 3.1)), 1))
@@ -375,7 +421,7 @@ def _nobody_called(case: Case, chance: random.Random) -> None:
     case.critical, case.called = True, False
 
 
-@_plants("COPY_PASTE", *IMAGED)
+@_plants("COPY_PASTE", *IMAGED, *SPECIAL)
 def _another_patient(case: Case, chance: random.Random) -> None:
     if case.language == "en":
         case.normals.append(f"The patient is a {case.values['other_age']}-year-old {case.values['other_sex']}")

@@ -134,8 +134,19 @@ class Material:
 
     def plain_of(self, quote: Quote) -> Span:
         """Where a quotation stands in the plain form."""
-        layout = self.report.layout
-        return Span(start=layout.plain_place(quote.start), end=layout.plain_place(max(quote.start, quote.end - 1)) + 1)
+        return Span(start=self._plain_place(quote.start), end=self._plain_place(max(quote.start, quote.end - 1)) + 1)
+
+    @cached_property
+    def _first_of(self) -> Mapping[int, int]:
+        """For each place in the text as read, the first character of the plain form that came from it."""
+        found: dict[int, int] = {}
+        for number, place in enumerate(self.report.layout.origin or ()):
+            found.setdefault(place, number)
+        return found
+
+    def _plain_place(self, place: int) -> int:
+        known = self._first_of.get(place)
+        return known if known is not None else self.report.layout.plain_place(place)
 
 
 Found = tuple[Status, tuple[Span, ...]]

@@ -105,7 +105,9 @@ def recognise(report: Report) -> Exam:
     """The examination, from the header and its heading lines, else from the tracer of the technique part."""
     title = _title(report)
     named = tuple(_named(report))
-    titled = next((kind for kind, words, _ in _rows() if words.search(title)), "")
+    titled = next(
+        (kind for said in (_head(report), title) for kind, words, _ in _rows() if words.search(said)), ""
+    )  # a field of the method may name the tracer of another
     hybrid = bool(
         re.search(
             (r"" if titled in ("BONE_SPECTCT", "THYROID", "RENAL", "I131_WBS", "MPI") else r"PET\s*[-/]?\s*CT|")
@@ -128,9 +130,15 @@ def recognise(report: Report) -> Exam:
 
 def _title(report: Report) -> str:
     """What the header and an examination label say; a ward's or room's name is no title."""
-    header = unspaced(report.said("header"))
     named = re.findall(r"(?:检查(?:项目|名称|部位|方法)|项目(?:名称)?)\s*[:|]\s*([^\n|]{2,40})", report.plain)
-    return re.sub(r"PET/?-?CT(?:中心|室)|ECT室", "", header + "\n" + "\n".join(named))
+    return _head(report) + "\n" + re.sub(DEPARTMENT, "", "\n".join(named))
+
+
+DEPARTMENT = r"PET/?-?CT(?:中心|室)|ECT室"
+
+
+def _head(report: Report) -> str:
+    return re.sub(DEPARTMENT, "", unspaced(report.said("header")))
 
 
 def unspaced(words: str) -> str:

@@ -203,6 +203,47 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
     yield from _denied_in_impression(material, findings)
 
 
+PERFUSED = re.compile(
+    r"(?:各壁|各节段|左室|心肌|walls|segments|perfusion)[^。;\n]{0,40}(?:均匀|正常|未见[^。;,]{0,10}(?:稀疏|缺损|异常|减低)|uniform|normal|without defects?)",
+    re.I,
+)
+DEFECT = re.compile(r"稀疏|缺损|减低|降低|减弱|变薄|充盈|defect|reduced|decreased|hypoperfus", re.I)
+ISCHAEMIC = re.compile(r"缺血|梗[死塞]|缺损|稀疏|灌注[^。;,]{0,4}减低|ischa?emi|infarct|defect", re.I)
+
+
+@check
+def perfusion_negation(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A heart whose findings are even throughout and whose impression tells of ischaemia or infarction."""
+    if material.exam.type != "MPI" or not material.report.has("findings"):
+        return
+    plain = material.report.plain
+    even = next(
+        (one for part in material.report.of("findings") for one in PERFUSED.finditer(plain, part.start, part.end)), None
+    )
+    if even is None or any(_affirmed_words(plain, part.start, part.end, DEFECT) for part in material.report.of("findings")):
+        return
+    for part in material.report.of("impression"):
+        told = _affirmed_words(plain, part.start, part.end, ISCHAEMIC)
+        if told:
+            yield defect(
+                material, "NEGATION_CONTRADICTION", Span(start=even.start(), end=even.end()), told,
+                en="normal in the findings, diseased in the impression", zh="所见为未见异常，结论为有病变",
+            )  # fmt: skip
+            return
+
+
+def _affirmed_words(plain: str, start: int, end: int, words: re.Pattern[str]) -> Span | None:
+    """The first of these words that its clause neither denies, doubts, dates back nor leaves to others."""
+    for found in words.finditer(plain, start, end):
+        left, right = context.clause_around(plain, found.start(), found.end())
+        said = plain[left:right]
+        if not context.denied(said, found.start() - left) and not re.search(
+            r"排除|除外|既往|陈旧|病史|术后|建议|no |without", said
+        ):
+            return Span(start=found.start(), end=found.end())
+    return None
+
+
 def _family(one: Frame, f: Frame) -> bool:
     if f.organ.id == one.organ.id:
         return not (one.side in SIDES and f.side == SIDES[one.side]) and not (

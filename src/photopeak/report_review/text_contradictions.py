@@ -31,7 +31,14 @@ def tracer(material: Material, elements: Elements, setting: Setting) -> Iterator
                 zh=f"{one.ligand} 不以 {one.nuclide} 标记",
             )
     fits = tracers_of(material.exam.titled)
-    used = [one for one in material.exam.tracers if one.part == "technique" and not _spoken_of(material, one.span)]
+    iodide = next(_iodide(material), None) if fits is not None and not fits.search("131I") else None
+    if iodide:
+        yield defect(
+            material, "TRACER_EXAM_MISMATCH", iodide, en="the title names another examination", zh="与检查项目名称不符"
+        )
+        return
+    told = "technique" if material.report.has("technique") else "clinical"
+    used = [one for one in material.exam.tracers if one.part == told and not _spoken_of(material, one.span)]
     if fits is None or not used:
         return
     words = [material.report.plain[one.span.start : one.span.end] for one in used]
@@ -47,8 +54,26 @@ def tracer(material: Material, elements: Elements, setting: Setting) -> Iterator
 
 
 GIVEN = re.compile(
-    r"(?:给予|口服|服用?|注射|静注|推注|注入|静推|injected|injection of|administered)[^。;,\n]{0,16}$", re.I | re.A
+    r"(?:给予|口服|服用?|注射|静注|推注|注入|静推|打进|\biv\b|injected|injection of|administered)[^。;,\n]{0,16}$", re.I | re.A
 )
+
+
+IODIDE = re.compile(r"(?<![A-Za-z\d])(?:131I|I-131)(?!-?[A-Za-z]|\s*(?:碘代|标记|治疗|MIBG|therapy))", re.A)
+
+
+WAS_GIVEN = re.compile(r"\s*(?:was|were) (?:given|injected|administered)", re.I)
+
+
+def _iodide(material: Material) -> Iterator[Span]:
+    """Radioiodine of no ligand, given for this examination."""
+    for part in material.report.of("technique"):
+        for found in IODIDE.finditer(material.report.plain, part.start, part.end):
+            span = Span(start=found.start(), end=found.end())
+            given = GIVEN.search(material.report.plain, max(part.start, found.start() - 24), found.start()) or WAS_GIVEN.match(
+                material.report.plain, found.end()
+            )
+            if given and not _spoken_of(material, span):
+                yield span
 
 
 def _spoken_of(material: Material, span: Span) -> bool:
