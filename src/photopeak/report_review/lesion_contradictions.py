@@ -89,7 +89,9 @@ def _strong_on_the_other_side(material: Material, one: Frame, matching: list[Fra
 
 def _alike(one: Frame, matching: list[Frame]) -> list[Frame]:
     """An abnormality is held against abnormalities where there are any on the other side; a normal organ has no lesion to swap."""
-    affected = [f for f in matching if f.abnormal]
+    if one.benign:
+        return matching
+    affected = [f for f in matching if f.abnormal and not f.past]
     if one.abnormal and affected and not any(f.side == one.side and not f.normal for f in matching):
         return affected
     return [f for f in matching if not f.normal] if one.abnormal else matching

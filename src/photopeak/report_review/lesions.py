@@ -113,6 +113,7 @@ class _Mention:
     levels: tuple[str, ...] = ()
 
 
+OF_A_VERTEBRA = re.compile(r"(?:椎|骶骨|[TLC]\d{1,2})(?:体)?(?:及其?|与|、)?[左右双两]?侧?[^,。;]{0,4}$")
 MEASURE = re.compile(
     r"(?:[高低等介]于|超过|接近|不及|[强弱]于|类似于?|相当于|above|below|than|equal to)(?:正常|本底|纵隔|同层)?[^,。;、\n]{0,2}$",
     re.I,
@@ -144,6 +145,8 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
             organ = organs()[one.group(kind).lower() if kind in ("english", "station") else words]
             if organ.id == "myocardial_wall" and not PERFUSION.search(plain):
                 continue  # 胃体后壁, 膀胱侧壁
+            if words.startswith("附件") and OF_A_VERTEBRA.search(plain, max(start, one.start() - 14), one.start()):
+                continue  # 第3腰椎右侧附件区
             levels = (words.upper(),) if kind == "station" else ()
             found.append(_Mention(organ, one.start(), one.end(), levels))
     named = _joined(plain, found)
@@ -348,7 +351,7 @@ def _frame(plain: str, kind: str, words: Span, one: _Mention, room: tuple[int, i
         site=_site(plain, one),
         levels=one.levels,
         abnormal=abnormal,
-        normal=not abnormal and bool(NORMAL.search(said if alone else first)),
+        normal=not abnormal and bool(NORMAL.search(said if alone else first)) and not OLD.search(first),
         rest=bool(context.REST.search(plain, max(words.start, start - 10), start)),
         uncertain=bool(context.UNCERTAIN.search(said)),
         past=bool(context.PAST.search(said)),
@@ -360,6 +363,9 @@ def _frame(plain: str, kind: str, words: Span, one: _Mention, room: tuple[int, i
         sizes=tuple(sizes(said)) if alone else (),
         suvs=tuple(suvs(said)) if alone and not REFERENCE.search(said) else (),
     )
+
+
+OLD = re.compile(r"陈旧|纤维|索条|条索|囊肿|钙化|腔隙|软化灶|增生|退变|缺如|术后")  # something stands there, though it takes nothing up
 
 
 def _affirmed(said: str) -> bool:

@@ -114,10 +114,13 @@ CELL = re.compile(r"\|[ ]*(?P<name>[^|\n:]{2,18}?)[ ]*\|(?=[^|\n]{8,})")
 BARE = re.compile(rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(?P<name>[\u4e00-\u9fff/]{{2,10}})[ ]+(?=\S)", re.M)
 
 
+HALVES = re.compile(r"[/()]|(?<=[A-Za-z])[ ]+(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])[ ]+(?=[A-Za-z])")  # Technique 方法
+
+
 def _named(name: str) -> list[str]:
     plain = name.strip().replace(" ", "") if re.search(r"[\u4e00-\u9fff]", name) else name.strip()
     kinds = [kind for kind, pattern in _headings() if pattern.fullmatch(plain)]
-    if kinds or not (halves := re.split(r"[/()]", name.strip(" ()"))) or len(halves) < 2:
+    if kinds or not (halves := HALVES.split(name.strip(" ()"))) or len(halves) < 2:
         return kinds
     return list(
         dict.fromkeys(kind for half in halves if half.strip() for kind in _named(half))
@@ -223,7 +226,7 @@ def _line_end(plain: str, start: int) -> int:
 
 
 ONLY_A_NAME = re.compile(
-    r"[ |]*(?![\u4e00-\u9fff·]{0,3}(?:未见|[阴阳]性|正常|同前|如上|癌|瘤|术后|炎|转移|病|异常|缺血|待查|复发|结节))[\u4e00-\u9fff·]{2,4}[ |]*(?=$|[ ]*(?:审|复|核|签|上级|报告|日期|\d{4}))",
+    r"[ |]*(?![\u4e00-\u9fff·]{0,3}(?:未见|[阴阳]性|正常|同前|如上|如下|印象|结论|诊断|意见|所见|提示|小结|描述|癌|瘤|术后|炎|转移|病|异常|缺血|待查|复发|结节))[\u4e00-\u9fff·]{2,4}[ |]*(?=$|[ ]*(?:审|复|核|签|上级|报告|日期|\d{4}))",
     re.M,
 )
 
