@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from photopeak.report_review import context
 from photopeak.report_review.contradictions import Defect, Setting, check, defect
 from photopeak.report_review.elements import Element, Material
-from photopeak.report_review.lesions import LEFT, RIGHT, Frame, covers, organs
+from photopeak.report_review.lesions import LEFT, REFERENCE, RIGHT, Frame, covers, organs
 from photopeak.report_review.sections import CONCLUDING, Span
 
 Elements = dict[str, Element]
@@ -191,7 +191,7 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
             f for f in findings if f.abnormal and f.organ.family == one.organ.family
         ]
         plain = [f for f in normal if f.organ.id == one.organ.id and f.side == one.side and f.levels == one.levels]
-        own = any(f.abnormal and f.organ.id == one.organ.id and f.side in (one.side, "", "B") for f in findings)
+        own = any(f.abnormal and _organ_of(f, one) and f.side in (one.side, "", "B") for f in findings)
         named = any(_named_otherwise(material, f, one) for f in family if not plain or f.organ.id == one.organ.id)
         if normal and (not affected or (plain and one.side in SIDES and not own)) and not named:
             yield defect(
@@ -263,6 +263,10 @@ def _covers(f: Frame, one: Frame) -> bool:
     )
 
 
+def _organ_of(f: Frame, one: Frame) -> bool:
+    return f.organ.id == one.organ.id or (one.organ.id, f.organ.id) == ("parathyroid", "thyroid")
+
+
 def _as_wide(f: Frame, one: Frame) -> bool:
     """A normal jaw does not contradict "bone": what is said to be normal must be the organ itself or hold it."""
     if f.organ.id == one.organ.id or one.organ.family in covers().get(f.organ.id, ()):
@@ -281,7 +285,8 @@ def _of_the_same_tissue(material: Material, f: Frame, one: Frame) -> bool:
 
 def _named_otherwise(material: Material, f: Frame, one: Frame) -> bool:
     """A description that neither affirms nor denies (a size, an SUV) may be the lesion."""
-    return bool(not f.normal and (f.sizes or f.suvs or f.uptake))
+    reference = REFERENCE.search(material.report.plain[f.words.start : f.words.end])
+    return bool(not f.normal and not reference and (f.sizes or f.suvs or f.uptake))
 
 
 DISEASE = re.compile(

@@ -294,7 +294,9 @@ SUV = re.compile(
     r"SUV\s*(?:-?\s*(?:max|mean|peak|bw|lbm|最大值|平均值?|值)*)?\s*(?:值|最大值?)?\s*(?:约|为|:|=|≈|of|is|~|,)*\s*(\d+(?:\.\d+)?)(?:\s*[-~、]\s*(\d+(?:\.\d+)?))?",
     re.I | re.A,
 )
-REFERENCE = re.compile(r"血池|肝(?:脏)?(?:本底|血池|参考|SUV)|本底|对照|参考|liver SUV|blood pool|background", re.I | re.A)
+REFERENCE = re.compile(
+    r"血池|肝(?:脏)?(?:右叶)?(?:本底|血池|参考|实质|SUV)|本底|对照|参考|liver SUV|blood pool|background", re.I | re.A
+)
 
 
 def frames(report: Report) -> tuple[Frame, ...]:
@@ -365,7 +367,9 @@ def _frame(plain: str, kind: str, words: Span, one: _Mention, room: tuple[int, i
     )
 
 
-OLD = re.compile(r"陈旧|纤维|索条|条索|囊肿|钙化|腔隙|软化灶|增生|退变|缺如|术后")  # something stands there, though it takes nothing up
+OLD = re.compile(
+    r"陈旧|纤维|索条|条索|囊肿|钙化|腔隙|软化灶|增生|退变|缺如|术后"
+)  # something stands there, though it takes nothing up
 
 
 def _affirmed(said: str) -> bool:
