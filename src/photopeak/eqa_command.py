@@ -105,11 +105,12 @@ def collect_command(
             (out / name).write_text(text, "utf-8-sig", newline="")
             typer.echo(out / name)
         for one in found.problems[:20]:
-            console.print(f"{one.file}: {one.words.say(language)}", markup=False)
-        said = Words(
+            said = one.words.say(language)
+            console.print(said if not one.file or said.startswith(one.file) else f"{one.file}: {said}", markup=False)
+        total = Words(
             f"{len(found.rows)} rows, {len(found.problems)} problems", f"{len(found.rows)} 行，{len(found.problems)} 个问题"
         )
-        console.print(said.say(language))
+        console.print(total.say(language))
 
 
 def score_table(scheme_text: str, table: Path, frozen: str) -> PerformanceScores:

@@ -3,6 +3,8 @@
 import json
 import re
 
+import numpy as np
+import pypdfium2
 import pytest
 from typer.testing import CliRunner
 
@@ -74,6 +76,47 @@ def test_every_laboratory_gets_its_paper_and_its_certificate_and_the_list_verifi
     certificate = json.loads((tmp_path / "out" / "L2.certificate.json").read_text("utf-8"))
     assert certificate["total"][1:] == ["0 %", "0 / 2"]
     run("verify", "@out/manifest.json", "@out/L1.certificate.json")
+
+
+def text_of(path):
+    document = pypdfium2.PdfDocument(path)
+    return "\n".join(page.get_textpage().get_text_range() for page in document)
+
+
+@pytest.mark.parametrize(
+    ("lang", "slip", "said"),
+    [("zh", "疑似小数点错位", ("单位", "审核提示")), ("en", "looks like a decimal point", ("unit", "What was noticed"))],
+)
+def test_a_slip_stands_on_the_paper_of_its_laboratory_and_the_summary_has_units_and_remarks(run, tmp_path, lang, slip, said):
+    rng = np.random.default_rng(1)
+    rows = [
+        [n, s, f"{x * (10 if (n, s) == (2, 'S1') else 1):.4g}"]
+        for n in range(1, 10)
+        for s, x in zip(("S1", "S2"), rng.normal((10, 20), 1))
+    ]
+    table = "laboratory,analyte,sample,value,unit\n" + "".join(f"L{n},FT4,{s},{x},pmol/L\n" for n, s, x in rows)
+    (tmp_path / "results.csv").write_text(table, "utf-8")
+    reported(run, lang)
+    papers = {name: text_of(tmp_path / "out" / f"{name}.pdf") for name in ("L1", "L2", "summary")}
+    assert slip in papers["L2"]
+    assert slip not in papers["L1"]
+    assert all(one in papers["summary"] for one in ("pmol/L", slip, *said))
+
+
+def test_samples_scored_in_different_groups_say_so_each(run, tmp_path):
+    """The methods differ in one sample only; the paper must not name that group for the other sample."""
+    rng, scheme = np.random.default_rng(2), SCHEME.replace("target = 10\n", "").replace("target = 20\n", "")
+    rows = []
+    for n in range(1, 21):
+        method = "RIA" if n % 2 else "CLIA"
+        values = 10 * rng.normal(1.5 if method == "RIA" else 1, 0.03), 20 * rng.normal(1, 0.03)
+        rows += [f"L{n},FT4,{s},{x:.4g},pmol/L,{method}\n" for s, x in zip(("S1", "S2"), values)]
+    (tmp_path / "scheme.toml").write_text(scheme, "utf-8")
+    (tmp_path / "results.csv").write_text("laboratory,analyte,sample,value,unit,method\n" + "".join(rows), "utf-8")
+    reported(run)
+    said = " ".join(text_of(tmp_path / "out" / "L1.pdf").split())
+    assert "RIA, n = 10" in said
+    assert "all methods, n = 20" in said
 
 
 def test_a_changed_certificate_or_paper_is_told(run, tmp_path):

@@ -195,3 +195,25 @@ def test_a_cell_that_would_be_a_formula_in_the_merged_table_is_not_one(scheme):
     found = gather_returns([("back.csv", csv_of('L01,FT4,S1,"=HYPERLINK(""x"")",pmol/L,'))], scheme)
     assert ",'=" in found.as_csv() or ",\"'=" in found.as_csv()
     assert "formula" in found.problems_as_csv()
+
+
+def test_results_that_stand_twice_are_told_across_files_and_both_are_kept(scheme):
+    first, second = (
+        csv_of("L01,FT4,S1,12,pmol/L,", "L01,FT4,S2,30,pmol/L,"),
+        csv_of("L01,FT4,S1,12,pmol/L,", "L01,FT4,S2,31,pmol/L,"),
+    )
+    found = gather_returns([("a.csv", first), ("b.csv", second)], scheme)
+    said = [one.words for one in found.problems if one.code == "row_duplicate"]
+    assert [words.en.split(" (")[0] for words in said] == [
+        "row 2: repeats a.csv 2",
+        "row 3: another result for L01 FT4 S2 than a.csv 3; neither is used, ask the laboratory which one holds",
+    ]
+    assert all(words.zh.startswith("第 ") for words in said)
+    assert sum(bool(row["value"]) for row in found.rows) == 4
+
+
+def test_a_silent_laboratory_may_be_in_a_file_that_could_not_be_read(scheme):
+    found = gather_returns([("L02.csv", b"laboratory,result\nL02,5\n")], scheme)
+    words = next(one.words for one in found.problems if one.code == "not_returned" and "L02" in one.words.en)
+    assert "L02.csv" in words.en
+    assert "L02.csv" in words.zh

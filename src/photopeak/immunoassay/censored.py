@@ -13,7 +13,7 @@ from scipy.special import log_ndtr
 
 Floats = npt.NDArray[np.float64]
 
-FAR = 4.5  #: robust standard deviations beyond which an uncensored result is left out of the likelihood (Hampel's outer limit)
+FAR = 4.5  #: robust standard deviations beyond which a result is left out of the likelihood (Hampel's outer limit)
 MOST_STEPS = 100
 
 
@@ -40,7 +40,11 @@ def tobit(values: Floats, signs: npt.NDArray[np.str_]) -> Tobit | None:
     known = signs == ""
     middle = float(np.median(values))
     reach = 1.483 * float(np.median(np.abs(values - middle))) or float(np.std(values))
-    far = known & (np.abs(values - middle) > FAR * reach)
+    away = values - middle
+    # a limit on the wrong side of all others ("<0.5" where they report 5) would drag the fit as a far result does
+    far = np.where(
+        known, np.abs(away) > FAR * reach, ((signs == "<") & (away < -FAR * reach)) | ((signs == ">") & (away > FAR * reach))
+    )
     values, signs, known = values[~far], signs[~far], known[~far]
     if np.count_nonzero(known) < 2 or np.ptp(values[known]) == 0:
         return None

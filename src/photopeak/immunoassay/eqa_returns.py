@@ -65,18 +65,28 @@ def gather_returns(files: Iterable[tuple[str, bytes]], scheme: Scheme) -> Return
     """Read every file (name, content); one that is no table is one problem, the others go on."""
     rows: list[Mapping[str, str]] = []
     problems: list[Problem] = []
+    unread: list[str] = []
     for name, content in files:
         try:
             table = read_table(content, name)
         except TableError as error:
             problems.append(Problem(file=name, row=0, code=error.code, words=error.words))
+            unread.append(name)
             continue
         rows += _of_file(table, name, scheme, problems)
+        if problems and (problems[-1].file, problems[-1].code) == (name, "missing_columns"):
+            unread.append(name)
+    problems += _repeated(rows)
     heard = {row["laboratory"] for row in rows}
     rows += _missing(rows, scheme, problems)
     silent = tuple(one for one in scheme.laboratories if one not in heard)
     for one in silent:
         words = Words(f"{one} returned nothing; counts as not acceptable", f"{one} 未回报任何结果，按不合格计")
+        if unread:
+            words = Words(
+                f"nothing of {one} could be read and it counts as not acceptable, unless it is in a file that failed: {', '.join(unread)}",
+                f"未读到 {one} 的任何结果，按不合格计；请先确认其是否在未能读取的文件中：{'、'.join(unread)}",
+            )
         problems.append(Problem(file="", row=0, code="not_returned", words=words))
     return Returns(rows=tuple(rows), problems=tuple(problems), silent=silent)
 
@@ -88,7 +98,8 @@ def _of_file(table: Table, name: str, scheme: Scheme, problems: list[Problem]) -
     ]
     if lacking:
         words = Words(
-            f"{name}: the columns {', '.join(lacking)} are missing; it has {', '.join(table.columns)}. Use the template",
+            f"{name}: {'the column' if len(lacking) == 1 else 'the columns'} {', '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} missing; it has {', '.join(table.columns)}. Use the template",
             f"{name}：缺少列 {'、'.join(lacking)}；现有列：{'、'.join(table.columns)}。请使用模板。",
         )
         problems.append(Problem(file=name, row=0, code="missing_columns", words=words))
@@ -106,6 +117,27 @@ def _of_file(table: Table, name: str, scheme: Scheme, problems: list[Problem]) -
         shown = ", ".join(laboratories)
         words = Words(f"{name}: rows of several laboratories ({shown})", f"{name}：含多个实验室的行（{shown}）")
         problems.append(Problem(file=name, row=0, code="several_laboratories", words=words))
+    return found
+
+
+def _repeated(rows: Iterable[Mapping[str, str]]) -> list[Problem]:
+    """Results of one laboratory, analyser and sample that stand in several rows or files."""
+    first: dict[tuple[str, ...], Mapping[str, str]] = {}
+    found = []
+    for row in rows:
+        key = tuple(row[name] for name in ("laboratory", "instrument", "analyte", "sample"))
+        before = first.setdefault(key, row)
+        if before is row or not row["value"]:
+            continue
+        what, place = " ".join(part for part in key if part), f"{before['file']} {before['row']}"
+        if (row["value"], row["unit"]) == (before["value"], before["unit"]):
+            words = Words(f"repeats {place} ({what}); counted once", f"与 {place} 行重复（{what}），只计一次")
+        else:
+            words = Words(
+                f"another result for {what} than {place}; neither is used, ask the laboratory which one holds",
+                f"与 {place} 行（{what}）结果不同，两行均不使用，请向实验室核实",
+            )
+        found.append(Problem(file=row["file"], row=int(row["row"]), code="row_duplicate", words=_at(int(row["row"]), words)))
     return found
 
 

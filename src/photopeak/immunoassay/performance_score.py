@@ -19,7 +19,7 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line, Points
 from photopeak.immunoassay.allowable_error import AllowableErrorError, Limits, declared, simple_limit
 from photopeak.immunoassay.assigned_value import known_estimators, with_means, with_reference
-from photopeak.immunoassay.blunder_screen import screen, unit_slips
+from photopeak.immunoassay.blunder_screen import Screen, Suspect, screen, unit_slips
 from photopeak.immunoassay.consensus import ESTIMATORS
 from photopeak.immunoassay.eqa_round import require_frozen
 from photopeak.immunoassay.results_table import Catalogue, Reported, ReportedTable, accepts_results, read_results
@@ -64,6 +64,7 @@ class PerformanceScores(Result):
     scored: tuple[Scored, ...]
     limits: Limits
     scheme_sha256: str = ""
+    suspects: tuple[Suspect, ...] = ()  #: what looks like a slip of decimal point, unit or sample
 
     def declared_limits(self) -> Limits:
         return self.limits
@@ -120,11 +121,12 @@ def performance_score(
     limits = tuple(one.criterion for one in by_group.values())
     measurements = (*(m for one in results for m in one.measurements), *shares)
     limits += _score_limits(satisfactory, protocol, {one.quantity.name for one in measurements})
+    slips = _slips(samples, protocol)
     return PerformanceScores(
         measurements=measurements,
         remarks=(
             *table.remarks,
-            *_slip_remarks(samples, protocol),
+            *_slip_remarks(slips),
             *_remarks(samples, results, table, some_limit=some_limit),
         ),
         conditions=_conditions(rule, protocol),
@@ -132,6 +134,7 @@ def performance_score(
         scored=results,
         limits=limits,
         scheme_sha256="" if protocol is None else protocol.sha256,
+        suspects=slips.suspects,
     )
 
 
@@ -224,10 +227,13 @@ def _remarks(
     return tuple(said)
 
 
-def _slip_remarks(samples: tuple[SampleTargets, ...], scheme: Scheme | None) -> tuple[Remark, ...]:
-    """What looks like a slip of decimal point, unit or sample, and what the spread would hide."""
+def _slips(samples: tuple[SampleTargets, ...], scheme: Scheme | None) -> Screen:
     catalogue = Catalogue() if scheme is None else scheme.catalogue
-    found = screen(samples, unit_slips(catalogue.factors, catalogue.factor))
+    return screen(samples, unit_slips(catalogue.factors, catalogue.factor))
+
+
+def _slip_remarks(found: Screen) -> tuple[Remark, ...]:
+    """What looks like a slip of decimal point, unit or sample, and what the spread would hide."""
     hidden = hidden_words(found.reach)
     return (*(suspect_words(one) for one in found.suspects), *(() if hidden is None else (hidden,)))
 

@@ -259,6 +259,7 @@ def _state(text: str, line: int, problems: list[RowProblem]) -> str:
 
 
 def _not_a_number(line: int, laboratory: str, text: str) -> RowProblem:
+    text = text.removeprefix("'")  # as a collected table writes a formula, so that no spreadsheet runs it
     if text[:1] in "=+@" or text[:2] == "-=":
         return _problem(
             line,

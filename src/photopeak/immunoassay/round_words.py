@@ -57,7 +57,7 @@ def _differ(place: Words, sample: SampleTargets, *, split: bool) -> Remark:
 
 
 def _small(place: Words, group: GroupTarget) -> Remark:
-    names = list(dict.fromkeys(one.laboratory for one in group.members))
+    names = list(dict.fromkeys(one.laboratory for one in group.members if one.value is not None))
     shown = ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
     return remark(
         "group_too_small",
@@ -114,7 +114,7 @@ def _too_few(place: Words, group: GroupTarget) -> Remark:
     n = len([one for one in group.counting if not one.sign])
     return remark(
         "too_few_results",
-        en=f"{place.en}: {n} results are too few for a consensus; no target and no score from consensus is given, "
+        en=f"{place.en}: {n} {'result is' if n == 1 else 'results are'} too few for a consensus; no target and no score from consensus is given, "
         "use a reference value or report for education only",
         zh=f"{place.zh}：仅 {n} 个结果，不足以形成公议值，不给出公议靶值和评分；请采用参考值，或仅作教育性评价",
     )
@@ -206,7 +206,9 @@ def unused_results(results: Iterable[Reported]) -> tuple[Remark, ...]:
             by_state.setdefault(one.state, []).append(one)
     said = []
     for state, some in by_state.items():
-        names = ["/".join(part for part in (one.laboratory, one.analyte, one.sample) if part) for one in some]
+        names = list(
+            dict.fromkeys("/".join(part for part in (one.laboratory, one.analyte, one.sample) if part) for one in some)
+        )
         shown = ", ".join(names[: 3 * NAMED]) + (f" (+{len(names) - 3 * NAMED})" if len(names) > 3 * NAMED else "")
         words = STATE_WORDS[state]
         zero = state in ("late", "not_returned")
@@ -222,16 +224,21 @@ def unused_results(results: Iterable[Reported]) -> tuple[Remark, ...]:
 
 def suspect_words(suspect: Suspect) -> Remark:
     """A result that a slip explains: which, and what to ask the laboratory. Nothing is corrected."""
-    who = "/".join(part for part in (suspect.laboratory, suspect.analyte) if part)
+    who, said = "/".join(part for part in (suspect.laboratory, suspect.analyte) if part), slip_words(suspect)
+    return remark(
+        f"blunder_{suspect.kind}",
+        en=f"{who}: {said.en}; ask the laboratory, nothing was corrected",
+        zh=f"{who}：{said.zh}；请向实验室核实，未作任何更正",
+    )
+
+
+def slip_words(suspect: Suspect) -> Words:
+    """What the results of a laboratory look like."""
     shown = ", ".join(f"{one.sample} {one.value}".strip() for one in suspect.results)
     why = " / ".join(suspect.explanations)
     en = {"power_of_ten": "a decimal point", "unit": "a mistaken unit", "swap": "two exchanged samples"}[suspect.kind]
     zh = {"power_of_ten": "小数点错位", "unit": "单位用错", "swap": "两个样品互换"}[suspect.kind]
-    return remark(
-        f"blunder_{suspect.kind}",
-        en=f"{who}: {shown} looks like {en} ({why}); ask the laboratory, nothing was corrected",
-        zh=f"{who}：{shown} 疑似{zh}（{why}）；请向实验室核实，未作任何更正",
-    )
+    return Words(f"{shown} looks like {en} ({why})", f"{shown} 疑似{zh}（{why}）")
 
 
 def hidden_words(reach: Mapping[str, Reach]) -> Remark | None:

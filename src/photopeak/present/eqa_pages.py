@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import photopeak
+from photopeak.immunoassay.blunder_screen import Suspect
 from photopeak.immunoassay.method_groups import ALL
 from photopeak.immunoassay.performance_score import PerformanceScores
-from photopeak.immunoassay.round_words import STATE_WORDS
+from photopeak.immunoassay.round_words import STATE_WORDS, slip_words
 from photopeak.immunoassay.scheme import Scheme
 from photopeak.immunoassay.scored_results import Scored
 from photopeak.present.colours import BAND, INK_3, LINE, PAPER, SERIES, TONES
@@ -45,6 +46,14 @@ SAY = {
     "analyte": Words("analyte", "项目"),
     "method": Words("method group", "方法组"),
     "spread": Words("robust SD", "稳健标准差"),
+    "unit": Words("unit", "单位"),
+    "targets": Words("Assigned values", "指定值"),
+    "laboratories": Words("Laboratories", "各实验室结果"),
+    "remarks": Words("What was noticed", "审核提示"),
+    "widened": Words(
+        "Where the assigned value is uncertain, the allowable error is widened to √(δE² + U²).",
+        "指定值的不确定度不可忽略时，允许误差扩大为 √(δE² + U²)。",
+    ),
     "legend": Words(
         "blue: this laboratory, grey: its method group, band: assigned value ± U (k = 2), dashed: allowable error",
         "蓝点：本实验室；灰点：同方法组；色带：指定值 ± U（k = 2）；虚线：允许误差",
@@ -107,13 +116,22 @@ def laboratory_pages(
     scheme: Scheme,
     language: Language,
     grounds: dict[Place, str],
+    suspects: Sequence[Suspect] = (),
 ) -> dict[str, Any]:
-    """Everything that is printed for one laboratory; `sha256` is that of all the rest. `grounds` is kept from one to the next."""
+    """Everything that is printed for one laboratory; `sha256` is that of all the rest. `grounds` is kept from one to the next.
+
+    `suspects`: what looks like a slip, of any laboratory.
+    """
     pages: dict[str, list[dict[str, Any]]] = {}
     for analyte in dict.fromkeys(one.group.analyte for one in own):
         some = [one for one in own if one.group.analyte == analyte]
         known = scheme.analyte(analyte)
-        pages.setdefault(known.group if known is not None else "", []).append(_analyte(some, peers, limits, language, grounds))
+        one = _analyte(some, peers, limits, language, grounds)
+        slips = [it for it in suspects if (it.laboratory, it.analyte) == (laboratory, analyte)]
+        one["sentence"] = " ".join(
+            [*([one["sentence"]] if one["sentence"] else []), *(slip_words(it).say(language) for it in slips)]
+        )
+        pages.setdefault(known.group if known is not None else "", []).append(one)
     good, judged = accepted(own)
     document = {
         "kind": "report",
@@ -126,7 +144,7 @@ def laboratory_pages(
             [SAY["not_assessed"].say(language), str(len(own) - judged), ""],
         ],
         "pages": [{"name": name, "analytes": analytes} for name, analytes in pages.items()],
-        "notes": [SAY["legend"].say(language), SAY["included"].say(language)],
+        "notes": [SAY[name].say(language) for name in ("legend", "widened", "included")],
     }
     return sealed(document, scheme, language)
 
@@ -173,18 +191,27 @@ def _analyte(
     grounds: dict[Place, str],
 ) -> dict[str, Any]:
     good, judged = accepted(some)
-    group = some[0].group
-    name = SAY["group"].say(language) if group.group == ALL else group.group
-    count = len(peers.get(_place(some[0]), {}))
+    group, groups = some[0].group, {one.group.group for one in some}
+    counts = sorted({len(peers.get(_place(one), {})) for one in some})
+    count = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]}–{counts[-1]}"
+    # samples that are scored in different groups say so each
+    named = "" if groups == {ALL} else f"{_group_words(group.group, language)} · "
     return {
         "name": group.analyte,
         "unit": group.unit,
-        "method": f"{'' if group.group == ALL else name + ' · '}n = {count}",
+        "method": f"{named}{count}" if len(groups) == 1 else "",
         "share": _share(good, judged),
         "fails": judged > good,
         "sentence": _sentence(some, language),
-        "rows": [_row(one, peers.get(_place(one), {}), limits.get(_place(one)), language, grounds) for one in some],
+        "rows": [
+            _row(one, peers.get(_place(one), {}), limits.get(_place(one)), language, grounds, told=len(groups) > 1)
+            for one in some
+        ],
     }
+
+
+def _group_words(group: str, language: Language) -> str:
+    return SAY["all"].say(language) if group == ALL else group
 
 
 def _sentence(some: Sequence[Scored], language: Language) -> str:
@@ -209,7 +236,10 @@ def _row(
     limit: tuple[float, float] | None,
     language: Language,
     grounds: dict[Place, str],
+    *,
+    told: bool,
 ) -> dict[str, Any]:
+    """`told`: with the group that the sample is scored in."""
     reported, target = one.reported, one.target
     aim = written(float(target.value), target.u or None) if target is not None else None
     percent = one.limit_percent if one.limit_percent is not None else peers.get(reported.line)
@@ -222,6 +252,7 @@ def _row(
         grounds[_place(one)] = ground(peers.values(), limit, band)
     return {
         "sample": where,
+        "group": f"{_group_words(one.group.group, language)}, n = {len(peers)}" if told else "",
         "result": ABSENT if reported.value is None else reported.sign + significant(float(reported.value)),
         "target": ABSENT if aim is None else aim.value,
         "expanded": "" if aim is None else aim.expanded,
@@ -295,16 +326,18 @@ def summary_pages(scores: PerformanceScores, scheme: Scheme, language: Language)
             targets.append(
                 [
                     " ".join(part for part in (group.analyte, group.sample) if part),
-                    SAY["all"].say(language) if group.group == ALL else group.group,
-                    str(len(group.values)),
+                    _group_words(group.group, language),
+                    str(len(group.counting)),
                     known or (str(value) if value is not None else ABSENT),
+                    group.unit,
                     significant(main.spread, 3) if main is not None else ABSENT,
+                    f"{100 * main.spread / main.location:.1f}" if main is not None and main.location > 0 else ABSENT,
                 ]
             )
     laboratories = []
-    for name, own in by_laboratory(scores).items():
+    for name, own in sorted(by_laboratory(scores).items()):
         good, judged = accepted(own)
-        laboratories.append([name, _share(good, judged), f"{good} / {judged}", _failed(own, language)])
+        laboratories.append([name, _share(good, judged), f"{good} / {judged}", str(len(own) - judged), _failed(own, language)])
     document = {
         "kind": "summary",
         "title": SAY["summary"].say(language),

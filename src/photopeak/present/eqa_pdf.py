@@ -77,7 +77,8 @@ def papers(
     grounds: dict[tuple[str, str, str], str] = {}
     for laboratory, results in own.items():
         name = file_name(laboratory)
-        yield str(out / f"{name}.pdf"), laboratory_pages(laboratory, results, peers, limits, scheme, language, grounds)
+        paper = laboratory_pages(laboratory, results, peers, limits, scheme, language, grounds, scores.suspects)
+        yield str(out / f"{name}.pdf"), paper
         if certificates:
             yield str(out / f"{name}.certificate.pdf"), certificate_pages(laboratory, results, scheme, language)
     yield str(out / "summary.pdf"), summary_pages(scores, scheme, language)
