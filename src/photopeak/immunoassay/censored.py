@@ -14,6 +14,7 @@ from scipy.special import log_ndtr
 Floats = npt.NDArray[np.float64]
 
 FAR = 4.5  #: robust standard deviations beyond which a result is left out of the likelihood (Hampel's outer limit)
+FEWEST_EXACT = 5  #: exact results that a limit must contradict to be left out
 MOST_STEPS = 100
 
 
@@ -38,13 +39,13 @@ def variant(values: Floats, signs: npt.NDArray[np.str_], how: str) -> Floats:
 def tobit(values: Floats, signs: npt.NDArray[np.str_]) -> Tobit | None:
     """`values[result]` with `signs` "", "<" or ">"; None where fewer than two results are known exactly or all are equal."""
     known = signs == ""
-    middle = float(np.median(values))
-    reach = 1.483 * float(np.median(np.abs(values - middle))) or float(np.std(values))
-    away = values - middle
-    # a limit on the wrong side of all others ("<0.5" where they report 5) would drag the fit as a far result does
-    far = np.where(
-        known, np.abs(away) > FAR * reach, ((signs == "<") & (away < -FAR * reach)) | ((signs == ">") & (away > FAR * reach))
-    )
+    middle, reach = _middle_and_reach(values)
+    far = known & (np.abs(values - middle) > FAR * reach)
+    if np.count_nonzero(known) >= FEWEST_EXACT:
+        # a limit on the wrong side of all others ("<0.5" where they report 5) would drag the fit as a far result does
+        middle, reach = _middle_and_reach(values[known])
+        away = values - middle
+        far |= ((signs == "<") & (away < -FAR * reach)) | ((signs == ">") & (away > FAR * reach))
     values, signs, known = values[~far], signs[~far], known[~far]
     if np.count_nonzero(known) < 2 or np.ptp(values[known]) == 0:
         return None
@@ -64,6 +65,12 @@ def tobit(values: Floats, signs: npt.NDArray[np.str_]) -> Tobit | None:
         u_location=scale * float(np.sqrt(variance)),
         left_out=int(np.count_nonzero(far)),
     )
+
+
+def _middle_and_reach(values: Floats) -> tuple[float, float]:
+    """Median and MADe; the standard deviation where more than half are equal."""
+    middle = float(np.median(values))
+    return middle, 1.483 * float(np.median(np.abs(values - middle))) or float(np.std(values))
 
 
 def _olsen(exact: Floats, below: Floats, above: Floats) -> tuple[tuple[float, float], Floats] | None:
