@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.measurement import Measurement, Place, Quantity
-from photopeak.spread import length_uncertainty, scatter, without_noise
+from photopeak.spread import departure_uncertainty, length_uncertainty, scatter, without_noise
 
 Floats = npt.NDArray[np.float64]
 Placed = tuple[Floats, Floats]  #: place and standard uncertainty along x, y, z, mm
@@ -110,15 +110,20 @@ def largest(found: list[Measurement]) -> Measurement:
     """The largest of the distances. Noise picks the largest of several alike: its scatter is less than theirs, its mean higher."""
     values, each = (np.array([getattr(m, name) for m in found]) for name in ("value", "uncertainty"))
     base = without_noise(values, math.sqrt(float((each**2).mean())))
-    if np.ptp(base) == 0:
-        each = np.full_like(each, each.mean())
     rng = np.random.default_rng(len(found))
     draws = (base + each * rng.standard_normal((DRAWS, len(found)))).max(axis=1)
+    u = scatter(draws)
+    if np.ptp(base) == 0:  # alike: the largest of lengths that noise makes different, be they short or long
+        known = [m.noise_corrected.uncertainty for m in found if m.noise_corrected is not None]
+        noise = math.sqrt(float(np.mean([(one or 0.0) ** 2 for one in known]))) if known else float(each.mean())
+        vectors = rng.standard_normal((DRAWS, len(found), 3)) * noise
+        short, long = np.linalg.norm(vectors, axis=2).max(axis=1), vectors[:, :, 0].max(axis=1)
+        u = departure_uncertainty(float(values.max()), short, scatter(long))
     worst = max(found, key=lambda m: m.value)
     raised = float(draws.mean() - base.max())
     own = worst.value if worst.noise_corrected is None else worst.noise_corrected.value
     companion = LARGEST.of(max(own - raised, 0.0), worst.uncertainty)
-    return LARGEST.of(worst.value, scatter(draws), noise_corrected=companion)
+    return LARGEST.of(worst.value, u, noise_corrected=companion)
 
 
 def rotation(placed: list[tuple[int, Placed, Placed]]) -> Iterable[Measurement]:

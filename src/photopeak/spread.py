@@ -38,6 +38,23 @@ def scatter(draws: Floats) -> float:
     return half_of_quantile(np.abs(draws - draws.mean()).tolist())
 
 
+def departure_uncertainty(value: float, flat: Floats, dominated: float) -> float:
+    """Standard uncertainty of the largest of several departures, however far it stands out of the noise.
+
+    `flat`: the statistic in draws where noise makes all departures; `dominated`: its scatter where one departure is far above the
+    noise. Like a length, u = s v / (v³ + c³)^⅓ with s the latter, and c such that ± 2 u holds the mean of `flat` in 95.45 %.
+    """
+    middle, low, high = float(flat.mean()), 1e-6, 1e6
+    if dominated <= 0 or middle <= 0:
+        return max(dominated, 0.0)
+    for _ in range(60):
+        c = math.sqrt(low * high)
+        stated = dominated * flat / (flat**3 + (c * middle) ** 3) ** (1 / 3)
+        inside = float(np.mean(np.abs(flat - middle) <= 2 * stated))
+        low, high = (c, high) if inside > COVERED_BY_TWO else (low, c)
+    return float(dominated * value / (value**3 + (low * middle) ** 3) ** (1 / 3))
+
+
 def length_uncertainty(vector: Floats, covariance: Floats) -> float:
     """Standard uncertainty of the length of a noisy vector [3] with this covariance [3, 3].
 

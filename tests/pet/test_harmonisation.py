@@ -130,7 +130,7 @@ def test_a_regions_scanners_stand_side_by_side_in_the_report(tmp_path):
         section = compose(checked, language).sections[-1]
         assert section.title == title
         assert [len(row) for row in section.figures] == [2, 1]
-        said = dict(section.conditions)
+        said = dict(section.unjudged[0].plain)
         assert len(said) == 2
         north, south = (next(text for label, text in said.items() if name in label) for name in ("north", "south"))
         assert filtered in north

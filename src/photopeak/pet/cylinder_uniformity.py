@@ -17,7 +17,7 @@ from photopeak.cylinder import Cylinder, axes_mm
 from photopeak.evidence import Volume
 from photopeak.pet.noise import Noise
 from photopeak.pet.regions import covered_disc
-from photopeak.spread import scatter, without_noise
+from photopeak.spread import departure_uncertainty, scatter, without_noise
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +25,8 @@ DISC_MM = 30.0  #: diameter of the five regions
 CLEAR_OF_WALL_MM = 10.0
 SQUARE_MM, SQUARES_WITHIN_MM = 10.0, 175.0  #: NEMA NU 2-1994
 DRAWS, TOGETHER = 400, 25
+FEW = ("five_regions", "tg126_axial", "eanm2023")  #: largest of so few departures that one can stand out of the noise
+APART = 10.0  #: times the departures found, these stand out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +184,28 @@ def _one(
         return Uniformity(method=method, value=measured, noise_part=0.0, spread=0.0)
     base = _beyond_noise(values, noise, along)
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(values).tobytes()))
-    fields = (np.tensordot(rng.standard_normal((TOGETHER, *values.shape)), root, axes=(1, 1)) for _ in range(DRAWS // TOGETHER))
-    draws = np.concatenate([statistic(base + noise * np.moveaxis(one, -1, 1)) for one in fields])
-    added = max(float(draws.mean()) - float(statistic(base)), 0.0)
-    return Uniformity(method=method, value=measured, noise_part=min(added, measured), spread=scatter(draws))
+    draws = _drawn(statistic, base, noise, root, rng)
+    added = min(max(float(draws.mean()) - float(statistic(base)), 0.0), measured)
+    if method not in FEW:
+        return Uniformity(method=method, value=measured, noise_part=added, spread=scatter(draws))
+    flat = _drawn(statistic, np.full_like(values, float(values.mean())), noise, root, rng)
+    apart = _drawn(statistic, values.mean() + APART * (_additive(values) - values.mean()), noise, root, rng)
+    spread = departure_uncertainty(measured, flat, scatter(apart))
+    return Uniformity(method=method, value=measured, noise_part=added, spread=spread)
+
+
+def _drawn(statistic: Callable[[Floats], Floats], base: Floats, noise: float, root: Floats, rng: np.random.Generator) -> Floats:
+    """The statistic of noisy copies of `base`, with the correlation between slices whose root is given."""
+    fields = (np.tensordot(rng.standard_normal((TOGETHER, *base.shape)), root, axes=(1, 1)) for _ in range(DRAWS // TOGETHER))
+    return np.concatenate([statistic(base + noise * np.moveaxis(one, -1, 1)) for one in fields])
+
+
+def _additive(values: Floats) -> Floats:
+    """Means of slices and means of regions together, without what is left."""
+    if values.ndim == 1:
+        return values
+    found: Floats = values.mean(axis=1)[:, None] + values.mean(axis=0)[None, :] - float(values.mean())
+    return found
 
 
 def _beyond_noise(values: Floats, noise: float, along: Floats) -> Floats:

@@ -21,6 +21,7 @@ from photopeak.pet.background_regions import place_background
 from photopeak.pet.background_statistics import measure_background
 from photopeak.pet.iec_body_pose import SPHERES_MM
 from photopeak.pet.iec_body_recognition import locate
+from photopeak.pet.image_quality_figures import DIAMETER
 from photopeak.pet.recovery_bands import FINE_MM, Filtered, Place, Spheres, bands, smallest_filter
 from photopeak.pet.true_activity import true_activity
 from photopeak.procedure import Refused, Remark, Result, procedure, remark
@@ -67,7 +68,7 @@ class Harmonisation(Result):
         name, stat = NAMES[programme], STATISTICS[statistic]
         return Chart(
             title=Words(f"{name.en}, {stat.en}", f"{name.zh}，{stat.zh}"),
-            x=Axis(label=Words("sphere diameter", "球内径"), unit="mm", ticks=tuple(float(size) for size in sizes)),
+            x=DIAMETER,
             y=Axis(label=Words("recovery coefficient", "恢复系数"), low=0.0),
             marks=tuple(Line(x=x, y=np.array(y), label=label) for label, y in curves),
             group=programme,

@@ -163,8 +163,16 @@ def _side_by_side(examined: Sequence[Examined], number: int, language: Language)
         figures=tuple(tuple(drawn[n : n + SIDE_BY_SIDE]) for n in range(0, len(drawn), SIDE_BY_SIDE)),
         lead=False,
         table=None,
-        unjudged=(),
-        conditions=side_by_side.said_of(compared, examined, language),
+        unjudged=(
+            Crossed(
+                heading=side_by_side.EACH.say(language),
+                outcome="",
+                rows=None,
+                tables=(),
+                plain=side_by_side.said_of(compared, examined, language),
+            ),
+        ),
+        conditions=(),
         evidence=tuple((one.evidence.name, _short(one.evidence.sha256)) for one in compared),
         remarks=(),
         notes=(),

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 TITLE = Words("Scanners side by side", "多台设备对比")
 SUBTITLE = Words("recovery of the same phantom on {n} scanners", "同一模体在 {n} 台设备上的恢复系数")
+EACH = Words(
+    "Each scanner: what lies outside, and the smallest filter that brings all in", "各台设备：超限项目及可使全部达标的最小滤波"
+)
+DIAMETER = Axis(
+    label=Words("sphere diameter", "球内径"),
+    unit="mm",
+    log=True,
+    ticks=(10.0, 13.0, 17.0, 22.0, 28.0, 37.0),
+    low=8.5,
+    high=43.0,
+)
 STATISTICS = {"a50": Words("A50", "A50"), "max": Words("maximum", "最大值"), "peak": Words("peak", "峰值")}
 INSIDE = Words("inside all limits that judged it", "在所判限值之内")
 UNJUDGED = Words("recovery not judged (name the programme)", "恢复系数未判定（请指定项目）")
@@ -59,7 +70,7 @@ def overlaid(compared: Sequence[Examined], language: Language) -> list[Chart]:
             charts.append(
                 Chart(
                     title=Words(f"Recovery, {name.en}", f"恢复系数（{name.zh}）"),
-                    x=Axis(label=Words("sphere diameter", "球内径"), unit="mm"),
+                    x=DIAMETER,
                     y=Axis(label=Words("recovery coefficient", "恢复系数"), low=0.0),
                     marks=marks,
                     group="scanners",
