@@ -181,6 +181,47 @@ def ejection_fraction(material: Material, elements: Elements, setting: Setting) 
                 )
 
 
+NUMBER = r"\s*(?:值|约|为|:|=|≈|分别为)*\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d)"
+REPEATED = {
+    "GFR L": re.compile(
+        rf"左肾?\s*(?:的)?\s*GFR\s*\(?[^。;,\d右(]{{0,6}}{NUMBER}|left(?: kidney)? GFR[^.;,\d]{{0,6}}{NUMBER}", re.I
+    ),
+    "GFR R": re.compile(
+        rf"右肾?\s*(?:的)?\s*GFR\s*\(?[^。;,\d左(]{{0,6}}{NUMBER}|right(?: kidney)? GFR[^.;,\d]{{0,6}}{NUMBER}", re.I
+    ),
+    "GFR": re.compile(rf"(?:总|双肾总?)\s*GFR[^。;,\d左右]{{0,6}}{NUMBER}|total GFR[^.;,\d]{{0,6}}{NUMBER}", re.I),
+    **{name: re.compile(rf"\b{name}\b{NUMBER}") for name in ("SSS", "SRS", "SDS", "EDV", "ESV", "SUVR", "Centiloid")},
+    "uptake": re.compile(rf"摄(?:锝|碘|取)率{NUMBER}\s*%"),
+}
+STATES = REPEATED | {"GFR L": re.compile("GFR"), "GFR R": re.compile("GFR"), "GFR": re.compile("GFR")}
+
+
+@check
+def repeated_values(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A named number of the impression that no number before it equals, though the findings state it by the same name."""
+    plain = material.report.plain
+    concluded = material.report.of("impression")
+    if not concluded or not material.report.has("findings"):
+        return
+    before = plain[: min(part.start for part in concluded)]
+    numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
+    for name, words in REPEATED.items():
+        if not STATES[name].search(material.report.said("findings")):
+            continue
+        for part in concluded:
+            for found in words.finditer(plain, part.start, part.end):
+                value = next(float(one) for one in found.groups() if one)
+                if _earlier(plain, found.start(), found.end()) or any(
+                    abs(value - one) <= max(0.51, 0.03 * value) for one in numbers
+                ):
+                    continue
+                yield defect(
+                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
+                    en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
+                )  # fmt: skip
+                return
+
+
 def _condition(plain: str, position: int) -> str:
     left = max(plain.rfind(sign, 0, position) for sign in "。\n;") + 1
     said = plain[left:position]
