@@ -118,7 +118,7 @@ FULL_DATE = r"(?:(?<![\d/.-])1[01]\d[/.-](?:0[1-9]|1[0-2])[/.-](?:0[1-9]|[12]\d|
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|STUDY_?DATE|EXAM_?DATE|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
-REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
+REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|发报|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 NO_TITLE = "".join(
     f"(?<!{word})" for word in ("CT", "MR", "诊断", "检查", "显像", "扫描", "影像", "随访", "ECT", "描述")

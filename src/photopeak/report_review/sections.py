@@ -179,6 +179,15 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             line = plain[end : _line_end(plain, end)]
             if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
                 kind, seen = "findings", True
+        line = plain[end : _line_end(plain, end)]
+        if (
+            kind == "technique"
+            and seen
+            and TAKES.fullmatch(plain[start:end])
+            and DESCRIBES.search(line)
+            and not DOES.search(line)
+        ):
+            kind = "findings"  # 显像: 甲状腺双叶增大..., after the uptake
         if (
             kind == "technique"
             and seen
@@ -206,6 +215,7 @@ def _last_result(plain: str, rows: list[tuple[int, int, list[str]]]) -> list[tup
 
 
 GIVES = re.compile(r"(?:静脉)?(?:注射|推注|静注|给予)[^。;,\n]{0,20}(?:MBq|mCi|MIBI|FDG|MDP|DTPA|Tc)", re.I | re.A)
+TAKES = re.compile(r"[\s\[(<*◆◇●■|\d.、)-]*(?:显像|采集|扫描|静态|断层)[\s\]>*:|]*")
 MEASURES = re.compile(
     r"[\s\[<*◆◇●■|\d.、-]*(?:定量|肾功能|功能|肾图|分析|测量|半定量)?(?:参数|数据|指标|测定|测值|结果)[\s\]>*:|]*"
 )
