@@ -59,7 +59,7 @@ def laterality(material: Material, elements: Elements, setting: Setting) -> Iter
         if one.past and any(h.side == one.side for h in told):
             continue
         swapped = _strong_on_the_other_side(material, one, matching)
-        matching = [swapped] if swapped else _alike(one, matching)
+        matching = [swapped] if swapped else _alike(material, one, matching)
         if not matching and one.past:
             matching = told
         if matching and all(f.side == SIDES[one.side] for f in matching) and (swapped or not _elsewhere(material, one)):
@@ -87,14 +87,22 @@ def _strong_on_the_other_side(material: Material, one: Frame, matching: list[Fra
     return strong[0]
 
 
-def _alike(one: Frame, matching: list[Frame]) -> list[Frame]:
+def _alike(material: Material, one: Frame, matching: list[Frame]) -> list[Frame]:
     """An abnormality is held against abnormalities where there are any on the other side; a normal organ has no lesion to swap."""
     if one.benign:
         return matching
     affected = [f for f in matching if f.abnormal and not f.past]
-    if one.abnormal and affected and not any(f.side == one.side and not f.normal for f in matching):
+    if one.abnormal and affected and not any(f.side == one.side and _says_something(material, f) for f in matching):
         return affected
     return [f for f in matching if not f.normal] if one.abnormal else matching
+
+
+BARE_NUMBER = re.compile(r"(?:Tmax|T1/2|GFR|ERPF|DRF|达峰|半排|峰时|mL\s*/\s*min|\d\s*%)", re.I)
+
+
+def _says_something(material: Material, f: Frame) -> bool:
+    """Neither normal nor a bare number (右肾Tmax 3.0 min) of the organ."""
+    return f.abnormal or (not f.normal and not BARE_NUMBER.search(material.report.plain[f.words.start : f.words.end]))
 
 
 def _elsewhere(material: Material, one: Frame) -> bool:

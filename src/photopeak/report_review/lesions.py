@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -91,7 +91,7 @@ def _mention() -> re.Pattern[str]:
     words = [w for w in english if not w[0].isdigit()]
     return re.compile(
         rf"(?P<no>{'|'.join(map(re.escape, excluded))})|(?P<rib>{RIB})|(?P<level>{LEVEL})|(?P<organ>{'|'.join(map(re.escape, chinese))})"
-        rf"|(?<![肺肝腺侧部体脏])(?P<lobe>[左右双两][侧]?叶|峡部)"
+        rf"|(?<![肺肝腺侧部体脏])(?P<lobe>[左右双两][侧]?叶|峡部|\b(?:left|right) lobe\b(?! of))"
         rf"|(?<![A-Za-z0-9.])(?P<station>{'|'.join(stations)})(?![A-Za-z0-9])|\b(?P<english>{'|'.join(map(re.escape, words))})(?:s|es)?\b",
         re.I | re.A,
     )
@@ -127,8 +127,9 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
         if kind == "no":
             continue
         if kind == "lobe":
-            if plain.rfind("甲状腺", 0, one.start()) > max(
-                plain.rfind(organ, 0, one.start()) for organ in ("肺", "肝", "前列腺", "胸腺")
+            before = plain[: one.start()].lower()
+            if max(map(before.rfind, ("甲状腺", "thyroid"))) > max(
+                map(before.rfind, ("肺", "肝", "前列腺", "胸腺", "lung", "liver", "prostate"))
             ):
                 found.append(_Mention(organs()["甲状腺"], one.start(), one.end()))
         elif kind == "rib":
@@ -240,9 +241,9 @@ def _side(plain: str, one: _Mention, left: int, right: int) -> tuple[str, int, i
         return (LEFT if plain[one.start] == "左" else RIGHT), one.start, one.end
     if before and ((before.group(1) and before.end() - before.start() <= 8) or before.group(2)):
         return _letter(before.group(1) or before.group(2)), before.start(), one.end
-    inside = re.search(r"(左|右|双|两)(?:侧|叶|乳|肺)", plain[one.start : one.end])
+    inside = re.search(r"(左|右|双|两)(?:侧|叶|乳|肺)|\b(left|right)\b", plain[one.start : one.end], re.I | re.A)
     if inside:
-        return _letter(inside.group(1)), one.start, one.end
+        return _letter(inside.group(1) or inside.group(2)), one.start, one.end
     after = SIDE_AFTER.match(plain, one.end, right) or ENGLISH_AFTER.match(plain, one.end, right)
     if after:
         return _letter(after.group(1)), one.start, after.end()
@@ -330,11 +331,17 @@ def _of_sentence(plain: str, kind: str, sentence: Span) -> Iterator[Frame]:
             groups.append((clause, mentions))
         else:
             groups[-1] = (Span(start=groups[-1][0].start, end=clause.end), groups[-1][1])
+    urinary = ""  # 左肾增大,肾盂扩张: the side of a kidney holds for its parts
     for words, mentions in groups:
         for number, one in enumerate(mentions):
             left = mentions[number - 1].end if number else words.start
             right = mentions[number + 1].start if number + 1 < len(mentions) else words.end
-            yield _frame(plain, kind, words, one, (left, right), alone=len(mentions) == 1)
+            made = _frame(plain, kind, words, one, (left, right), alone=len(mentions) == 1)
+            if made.organ.family == "kidney":
+                if not made.side and urinary and not re.search(r"[双两各对]", plain[words.start : one.start]):
+                    made = replace(made, side=urinary)
+                urinary = made.side
+            yield made
 
 
 def _frame(plain: str, kind: str, words: Span, one: _Mention, room: tuple[int, int], *, alone: bool) -> Frame:

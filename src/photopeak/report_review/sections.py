@@ -179,22 +179,8 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             line = plain[end : _line_end(plain, end)]
             if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
                 kind, seen = "findings", True
-        line = plain[end : _line_end(plain, end)]
-        if (
-            kind == "technique"
-            and seen
-            and TAKES.fullmatch(plain[start:end])
-            and DESCRIBES.search(line)
-            and not DOES.search(line)
-        ):
-            kind = "findings"  # 显像: 甲状腺双叶增大..., after the uptake
-        if (
-            kind == "technique"
-            and seen
-            and MEASURES.fullmatch(plain[start:end])
-            and MEASURED.search(plain, end, _line_end(plain, end))
-        ):
-            kind = "findings"  # 参数: GFR..., after what was seen
+        if kind == "technique" and seen and _describes(plain, start, end):
+            kind = "findings"
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
             kind = "signature"
         yield start, end, kind
@@ -212,6 +198,14 @@ def _last_result(plain: str, rows: list[tuple[int, int, list[str]]]) -> list[tup
     if not RESULT.fullmatch(plain[rows[last][0] : rows[last][1]]):
         return rows
     return [*rows[:last], (rows[last][0], rows[last][1], ["impression"]), *rows[last + 1 :]]
+
+
+def _describes(plain: str, start: int, end: int) -> bool:
+    """A heading of the method, after what was seen, that goes on describing: 参数: GFR..., 显像: 甲状腺双叶增大..."""
+    line = plain[end : _line_end(plain, end)]
+    if TAKES.fullmatch(plain[start:end]):
+        return bool(DESCRIBES.search(line)) and not DOES.search(line)
+    return bool(MEASURES.fullmatch(plain[start:end]) and MEASURED.search(line))
 
 
 GIVES = re.compile(r"(?:静脉)?(?:注射|推注|静注|给予)[^。;,\n]{0,20}(?:MBq|mCi|MIBI|FDG|MDP|DTPA|Tc)", re.I | re.A)

@@ -182,6 +182,27 @@ def ejection_fraction(material: Material, elements: Elements, setting: Setting) 
 
 
 NUMBER = r"\s*(?:值|约|为|:|=|≈|分别为)*\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d)"
+COUNTED = re.compile(
+    r"共(?:见|有|计|检出)?\s*(\d{1,2})\s*(?:个|处|枚)[^。;\n]{0,24}?([左右])(?:侧|肺|叶)?[^。;\n\d左右]{0,4}(\d{1,2})\s*(?:个|处|枚)[^。;\n]{0,30}?([左右])(?:侧|肺|叶)?[^。;\n\d左右]{0,4}(\d{1,2})\s*(?:个|处|枚)"
+)
+
+
+@check
+def counts(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """Lesions counted together and by side, in one sentence that counts nothing else."""
+    plain = material.report.plain
+    for part in material.report.of("findings", "impression"):
+        for found in COUNTED.finditer(plain, part.start, part.end):
+            left, right = context.sentence_around(plain, found.start(), found.end())
+            others = len(re.findall(r"\d\s*(?:个|处|枚)", plain[left:right]))
+            whole, one, other = (int(found.group(number)) for number in (1, 3, 5))
+            if others == 3 and found.group(2) != found.group(4) and one + other != whole:
+                yield defect(
+                    material, "SUM_MISMATCH", Span(start=found.start(), end=found.end()),
+                    en=f"{one} + {other} are not {whole}", zh=f"{one} + {other} 不为 {whole}",
+                )  # fmt: skip
+
+
 REPEATED = {
     "GFR L": re.compile(
         rf"左肾?\s*(?:的)?\s*GFR\s*\(?[^。;,\d右(]{{0,6}}{NUMBER}|left(?: kidney)? GFR[^.;,\d]{{0,6}}{NUMBER}", re.I
