@@ -97,8 +97,22 @@ def test_the_direction_in_which_slices_are_stored_does_not_matter(evidence_of, t
 
 
 def test_a_wrong_dose_is_noticed(evidence_of):
-    assert codes(patient_quality(study_of(evidence_of, image(), weight_kg=7.0))) == ["suv_implausible"]
+    wrong_weight = codes(patient_quality(study_of(evidence_of, image(), weight_kg=7.0)))
+    assert wrong_weight == ["suv_implausible", "weight_does_not_fit_body"]
     assert codes(patient_quality(study_of(evidence_of, image(), total_dose_bq=2500e6))) == ["suv_implausible"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"weight_kg": 30.0}, "weight_does_not_fit_body"),
+        ({"weight_kg": 200.0}, "weight_does_not_fit_body"),
+        ({"total_dose_bq": 120e6}, "activity_does_not_fit"),
+        ({"total_dose_bq": 700e6}, "activity_does_not_fit"),
+    ],
+)
+def test_a_weight_or_an_activity_out_of_proportion_to_the_body_is_noticed(evidence_of, changed, code):
+    assert code in codes(patient_quality(study_of(evidence_of, image(), **changed)))
 
 
 def test_noise_equivalent_counts_follow_from_prompts_delayed_and_scatter(evidence_of, table_of):

@@ -66,6 +66,8 @@ ACTIVITY_DIFFERENCE = Quantity(
 WHOLE_BODY_MM = 350.0  #: shorter objects are phantoms or single beds
 MINUTE_U = 0.3  # of a time written to the minute
 NOISE_FROM_EDGE_MM, NOISE_RADIUS_MM = 8.0, 40.0
+LONG_FIELD_MM = 800.0  #: most of the body, from head to thigh
+POSSIBLE_SHARE = (0.3, 1.1)  #: of the activity given in the image; of the weight in the body seen
 POSSIBLE_BODY_SUV = (0.25, 2.5)  # mean of the body: 1 if all activity is in view; excretion and parts out of view lower it
 FDG_WORDS = ("fdg", "fluorodeoxyglucose", "氟代脱氧葡萄糖", "氟[18f]脱氧葡糖")
 
@@ -178,7 +180,13 @@ def patient_quality(
     coronal, axial, at = _planes(volume, liver, factor)
     return PatientQuality(
         measurements=tuple(measured),
-        remarks=tuple([*conversion.remarks, *_noticed(evidence, volume, body, liver, measured)]),
+        remarks=tuple(
+            [
+                *conversion.remarks,
+                *_noticed(evidence, volume, body, liver, measured),
+                *_out_of_proportion(body, measured, conversion.weight_kg),
+            ]
+        ),
         conditions=tuple(_conditions(evidence, volume, liver, conversion)),
         coronal=coronal,
         axial=axial,
@@ -324,6 +332,33 @@ def _noticed(
             en=f"The mean SUV of the body is {whole:.2f}; with the right activity, time and weight it lies near 1. Check the "
             "administered activity, its time and the weight in the header.",
             zh=f"全身平均 SUV 为 {whole:.2f}；活度、时间和体重正确时应接近 1。请核对文件头中的注射活度、时间和体重。",
+        )
+
+
+def _out_of_proportion(body: Body, measured: Iterable[Measurement], weight_kg: float | None) -> Iterator[Remark]:
+    """The body seen against the weight stated, and the activity seen against that given: neither needs a normal patient."""
+    if weight_kg is None:
+        return
+    low, high = POSSIBLE_SHARE
+    low = low if body.extent_mm >= LONG_FIELD_MM else 0.0
+    litres, whole = body.volume_ml / 1000, next(m.value for m in measured if m.quantity is BODY_SUV)
+    if not low <= litres / weight_kg <= high:
+        yield remark(
+            "weight_does_not_fit_body",
+            en=f"The body in the image has about {litres:.0f} L, which does not fit a weight of {weight_kg:.4g} kg. Check the weight in "
+            "the header.",
+            zh=f"图像中躯体体积约 {litres:.0f} L，与体重 {weight_kg:.4g} kg 不符，请核对文件头中的体重。",
+        )
+    share = whole * litres / weight_kg
+    if not low <= share <= high:
+        yield remark(
+            "activity_does_not_fit",
+            en=f"The image holds {100 * share:.0f} % of the activity stated as given, decay counted: "
+            + ("more than there can be. " if share > high else "hardly so little where most of the body is in view. ")
+            + "Check the administered activity, its time and the scanner's calibration.",
+            zh=f"按衰变计算，图像内活度为所填注射活度的 {100 * share:.0f}%，"
+            + ("超出可能范围。" if share > high else "视野已含大部分躯体，不应如此之低。")
+            + "请核对注射活度、时间及设备校准。",
         )
 
 
