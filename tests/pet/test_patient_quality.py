@@ -99,7 +99,8 @@ def test_the_direction_in_which_slices_are_stored_does_not_matter(evidence_of, t
 def test_a_wrong_dose_is_noticed(evidence_of):
     wrong_weight = codes(patient_quality(study_of(evidence_of, image(), weight_kg=7.0)))
     assert wrong_weight == ["suv_implausible", "weight_does_not_fit_body"]
-    assert codes(patient_quality(study_of(evidence_of, image(), total_dose_bq=2500e6))) == ["suv_implausible"]
+    wrong_dose = codes(patient_quality(study_of(evidence_of, image(), total_dose_bq=2500e6)))
+    assert wrong_dose == ["suv_implausible", "activity_does_not_fit"]
 
 
 @pytest.mark.parametrize(
