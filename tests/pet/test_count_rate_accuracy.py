@@ -39,6 +39,37 @@ def series(evidence_of, noise=0.0, seed=0, correction="START"):
     return replace(frames[0], facts={"later_frames": tuple(frames[1:])})
 
 
+def line_series(evidence_of, noise=0.0, seed=0):
+    """A line source 45 mm from the axis of an empty field, as in the scatter phantom."""
+    y, x = (np.arange(64) * 4.0 - 126.0 for _ in range(2))
+    spot = np.exp(-((y[:, None] - 45.0) ** 2 + x[None, :] ** 2) / (2 * 3.0**2)) * 40_000
+    image = np.broadcast_to(spot, SHAPE).astype(np.float32)
+    filled = series(evidence_of)
+    frames = []
+    for n, (one, error) in enumerate(zip((filled, *filled.facts["later_frames"]), ERRORS)):
+        values = image * np.float32(1 + error / 100)
+        values = noisy(values, SPACING, noise_percent=noise, seed=(seed, n)) if noise else values
+        frames.append(replace(one, images=replace(one.images, values=values), facts={}))
+    return replace(frames[0], facts={"later_frames": tuple(frames[1:])})
+
+
+def test_the_line_source_of_the_scatter_phantom_is_read_as_well(evidence_of, table_of):
+    assert accepts(line_series(evidence_of)) is None
+    found = table_of(count_rate_accuracy(line_series(evidence_of)))
+    for frame, truth in enumerate(ERRORS, 1):
+        assert found["count_rate_error", frame, "mean"][0] == pytest.approx(truth, abs=1e-3)
+
+
+def test_the_noise_of_a_line_source_is_told_from_its_slices(evidence_of, table_of):
+    held = []
+    for seed in range(40):
+        found = table_of(count_rate_accuracy(line_series(evidence_of, noise=8.0, seed=seed)))
+        for frame, truth in enumerate(ERRORS, 1):
+            value, u = found["count_rate_error", frame, "mean"]
+            held.append(abs(value - truth) <= 2 * u)
+    assert 0.88 <= np.mean(held) <= 0.99
+
+
 @pytest.mark.parametrize("correction", ["START", "NONE"])
 def test_known_losses_are_the_errors_found(evidence_of, table_of, correction):
     found = table_of(count_rate_accuracy(series(evidence_of, correction=correction)))

@@ -1,10 +1,11 @@
 """Accuracy of corrections for count losses and randoms: the reconstructions of one decaying phantom (NEMA NU 2-2018).
 
-The frames of a dynamic series of the 20 cm phantom are read in a disc of 180 mm in every slice. Images that are decay-corrected should
+The frames of a dynamic series of the 20 cm phantom, filled or with the line source of the scatter phantom, are read in a disc of
+180 mm in every slice. Images that are decay-corrected should
 all show one concentration; others are corrected by their times. The last three frames, of the lowest rates, are the truth of each
 slice, and the error of a frame is its departure from it: the mean over slices, the lowest and the highest slice. `up_to_kbq_ml` limits
 the largest error to the concentrations used, for example that of the NECR peak. The noise is that of each frame's voxels, with its
-correlation. It spreads lowest and highest: their uncertainty is the scatter about their mean at that noise, and what noise adds is
+correlation; for a line source it is told from the slices' own differences. It spreads lowest and highest: their uncertainty is the scatter about their mean at that noise, and what noise adds is
 taken off in the companion value that a fail needs.
 """
 
@@ -18,6 +19,7 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Figure, Points
@@ -25,7 +27,7 @@ from photopeak.measurement import Measurement, Quantity
 from photopeak.pet.cylinder_section import section_noise
 from photopeak.pet.published_figures import published
 from photopeak.procedure import Condition, Refused, Result, procedure
-from photopeak.spread import scatter, without_noise
+from photopeak.spread import COVERED_BY_TWO, scatter, without_noise
 from photopeak.suv.scan_times import scan_times
 from photopeak.suv.suv_dose import half_life_of
 from photopeak.words import Words
@@ -39,6 +41,8 @@ MOST_AREA = 2.0  #: the phantom, 200 mm across, is no larger than this many disc
 TRUTH_FRAMES, FEWEST_FRAMES, FEWEST_SLICES = 3, 5, 3
 END_SLICES = 1
 DRAWS = 400
+COUPLED_MM = 12.0  #: slices this far apart have noise of their own
+LINE_MM, MOST_IN_LINE = 25.0, 0.8  #: within so far of the line lies so much of all activity
 STATISTICS = {
     "mean": Words("mean of slices", "各层平均"),
     "lowest": Words("lowest slice", "最低层"),
@@ -75,8 +79,8 @@ def accepts(evidence: Evidence) -> Words | None:
     later = evidence.facts.get("later_frames", ())
     if len(later) + 1 < FEWEST_FRAMES:
         return Words(f"a dynamic series of {FEWEST_FRAMES} frames or more is needed", f"需要至少 {FEWEST_FRAMES} 帧的动态序列")
-    if _disc(evidence.images) is None:
-        return Words("no uniform disc of the 20 cm phantom", "未见 20 cm 模体的均匀圆形截面")
+    if _disc(evidence.images) is None and _round_line(evidence.images) is None:
+        return Words("neither a uniform disc of 20 cm nor a line source", "未见 20 cm 模体的均匀圆形截面或线源")
     return None
 
 
@@ -153,12 +157,14 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floa
     """Mean of the disc [frame, slice] without the slice at either end; its relative noise [frame]; its correlation [slice, slice]."""
     volume = evidence.images
     assert isinstance(volume, Volume)
-    inside = _disc(volume)
+    filled, line = _disc(volume), _round_line(volume)
+    inside = line if filled is None else filled
     if inside is None:
         raise Refused(
             "no_phantom",
-            en=f"{evidence.name}: no warm disc of {DISC_MM:.0f} mm was found; the test needs the 20 cm phantom",
-            zh=f"{evidence.name}：未找到直径 {DISC_MM:.0f} mm 的均匀区域；本检测需要 20 cm 模体。",
+            en=f"{evidence.name}: neither a warm disc of {DISC_MM:.0f} mm nor a line source along the field was found; the test needs "
+            "the 20 cm phantom, filled or with its line source",
+            zh=f"{evidence.name}：未找到直径 {DISC_MM:.0f} mm 的均匀区域或沿轴向的线源；本检测需要 20 cm 模体（均匀充液或置入线源）。",
         )
     volumes = [one.images for one in frames if isinstance(one.images, Volume)]
     found = np.array([one.values[:, inside].mean(axis=1, dtype=np.float64) for one in volumes])
@@ -169,6 +175,8 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floa
             en=f"{evidence.name}: slices without activity; the phantom must fill the axial field",
             zh=f"{evidence.name}：有层面没有活度；模体须充满轴向视野。",
         )
+    if filled is None:
+        return found, *_noise_of_slices(found, volume.spacing_mm[0])
     part, weights = slice(END_SLICES, END_SLICES + found.shape[1]), inside / inside.sum()
     noises = [section_noise(one, part, inside) for one in volumes]
     relative = [0.0 if one is None else one.relative * math.sqrt(max(one.plane_covariance(weights, 0), 0.0)) for one in noises]
@@ -178,6 +186,48 @@ def _means(evidence: Evidence, frames: Sequence[Evidence]) -> tuple[Floats, Floa
         lags = np.mean([[one.plane_covariance(weights, k) for k in range(found.shape[1])] for one in known], axis=0)
     index = np.arange(found.shape[1])
     return found, np.array(relative), lags[np.abs(index[:, None] - index[None, :])] / lags[0]
+
+
+def _noise_of_slices(means: Floats, slice_mm: float) -> tuple[Floats, Floats]:
+    """Relative noise [frame] and its correlation [slice, slice], from the differences between slices of one frame.
+
+    A slope and a curve along the field are taken off; slices COUPLED_MM apart are taken to be independent.
+    """
+    frames, count = means.shape
+    at = np.linspace(-1, 1, count)
+    ratio = means / means[-TRUTH_FRAMES:].mean(axis=0)
+    left = np.array([one / one.mean() - np.polyval(np.polyfit(at, one / one.mean(), 2), at) for one in ratio])
+    apart = min(max(1, math.ceil(COUPLED_MM / slice_mm)), count // 3)
+    variance = np.array([np.mean((row[apart:] - row[:-apart]) ** 2) / 2 for row in left])
+    # the truth is in every ratio: σ² (1 + 1/3) of a frame, σ² (1 − 1/3) of one that is part of the truth
+    own = np.where(np.arange(frames) < frames - TRUTH_FRAMES, 1 + 1 / TRUTH_FRAMES, 1 - 1 / TRUTH_FRAMES)
+    lags = np.zeros(count)
+    lags[0] = 1.0
+    for lag in range(1, apart):
+        shared = float(np.mean([np.mean((row[lag:] - row[:-lag]) ** 2) / 2 for row in left])) / max(
+            float(variance.mean()), 1e-300
+        )
+        lags[lag] = max(0.0, 1 - shared)
+    index = np.arange(count)
+    few = (
+        float(stdtrit(max(count / 2, 2.0), (1 + COVERED_BY_TWO) / 2)) / 2
+    )  # known from few slices, neighbours of which are coupled
+    return few * np.sqrt(variance / own), lags[np.abs(index[:, None] - index[None, :])]
+
+
+def _round_line(volume: Volume) -> npt.NDArray[np.bool_] | None:
+    """Mask [row, column] of the disc round the middle of the field, where one thin line along the slices holds all activity."""
+    middle = volume.values.mean(axis=0, dtype=np.float64)
+    top, (row_mm, column_mm) = np.unravel_index(int(np.argmax(middle)), middle.shape), volume.spacing_mm[1:]
+    y = (np.arange(middle.shape[0]) - (middle.shape[0] - 1) / 2) * row_mm
+    x = (np.arange(middle.shape[1]) - (middle.shape[1] - 1) / 2) * column_mm
+    inside: npt.NDArray[np.bool_] = np.hypot(y[:, None], x[None, :]) <= DISC_MM / 2
+    near = np.hypot(y[:, None] - y[top[0]], x[None, :] - x[top[1]]) <= LINE_MM
+    total = float(np.abs(middle).sum())
+    whole = volume.values[:, near].sum(axis=1, dtype=np.float64)
+    if total <= 0 or not inside[top] or float(middle[near & inside].sum()) < MOST_IN_LINE * total:
+        return None
+    return inside if float(whole.min()) > 0.5 * float(np.median(whole)) else None
 
 
 def _disc(volume: Volume) -> npt.NDArray[np.bool_] | None:
