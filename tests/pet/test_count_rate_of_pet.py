@@ -83,6 +83,13 @@ def test_one_scatter_fraction_for_all_levels_states_no_uncertainty():
     assert found_of(count_rate(table(concentration, together + chance, chance)))["scatter_fraction"].uncertainty is None
 
 
+def test_the_model_named_in_the_table_brings_its_published_figures():
+    concentration = 60.0 * 2 ** (-np.arange(30) / 4)
+    together, chance = rates_at(concentration, **MODEL)
+    result = count_rate(table(concentration, together + chance, chance, model="uMI 550"))
+    assert any("124.4" in one.value.en for one in result.conditions)
+
+
 def test_a_peak_at_the_end_is_no_peak():
     concentration = 5.0 * 2 ** (-np.arange(20) / 3)
     together, chance = rates_at(concentration, **MODEL)

@@ -21,7 +21,7 @@ from photopeak.cases import Case, Column, Measured, all_measurements, declared, 
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.measurement import Measurement, Quantity
-from photopeak.pet.published_figures import published
+from photopeak.pet.published_figures import published_for
 from photopeak.procedure import Remark, Result, procedure, remark
 from photopeak.words import Words
 
@@ -103,7 +103,7 @@ def count_rate(
     return CountRate(
         measurements=all_measurements(done),
         remarks=remarks,
-        conditions=tuple(published(model or evidence.about.model, PUBLISHED)),
+        conditions=tuple(published_for([case for case, _ in done], evidence, PUBLISHED)),
         curves=tuple(found.detail for _, found in done),
     )
 

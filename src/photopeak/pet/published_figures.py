@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from photopeak.case import Case
+from photopeak.evidence import Evidence
 from photopeak.procedure import Condition
 from photopeak.words import Words
 
@@ -50,3 +52,10 @@ def published(model: str | None, wanted: Mapping[str, Words]) -> Iterable[Condit
                 yield Condition(
                     label=Words(f"published, no limit: {label.en}", f"文献值（非限值）：{label.zh}"), value=Words(text, text)
                 )
+
+
+def published_for(cases: Iterable[Case], evidence: Evidence, wanted: Mapping[str, Words]) -> Iterable[Condition]:
+    """The same for the models that the cases of a table name, or else for the evidence's own."""
+    named = dict.fromkeys(case.text("model") for case in cases if case.has("model"))
+    for model in named or (evidence.about.model,):
+        yield from published(model, wanted)

@@ -20,7 +20,7 @@ from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Figure, Line
 from photopeak.measurement import Quantity
 from photopeak.nuclide import nuclide_named
-from photopeak.pet.published_figures import published
+from photopeak.pet.published_figures import published_for
 from photopeak.procedure import Result, procedure, remark
 from photopeak.words import Words
 
@@ -91,7 +91,7 @@ def sensitivity(
     return Sensitivity(
         measurements=all_measurements(done),
         remarks=remarks,
-        conditions=tuple(published(model or evidence.about.model, PUBLISHED)),
+        conditions=tuple(published_for([case for case, _ in done], evidence, PUBLISHED)),
         lines=tuple(found.detail for _, found in done),
     )
 
