@@ -1,8 +1,12 @@
 """The card of a laboratory: what it was built with comes back, returns that fail count 0, two of three make unsuccessful."""
 
+import json
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from photopeak.cli import app
 from photopeak.immunoassay.laboratory_card import cusum, laboratory_card
 from photopeak.procedure import Refused
 from photopeak.verdict import judge
@@ -126,3 +130,16 @@ def test_a_table_without_rounds_is_refused_in_both_languages(table, header, rows
         laboratory_card(table(header, rows))
     assert refused.value.code == code
     assert refused.value.words.zh.endswith("。")
+
+
+def test_deviations_follow_from_values_and_targets_under_either_name_and_the_report_says_it_measured(tmp_path):
+    for name in ("nominal", "target"):
+        path = tmp_path / f"{name}.csv"
+        rows = "".join(f"A,r{n},FT4,{11 + 0.01 * n},10\n" for n in range(8))
+        path.write_text(f"laboratory,round,analyte,value,{name}\n{rows}", "utf-8")
+        words = ["run", "immunoassay.laboratory_card", str(path), "--out", str(tmp_path / name), "--lang", "zh", "--json", "-"]
+        done = CliRunner().invoke(app, words)
+        (result,) = json.loads(done.stdout)["results"]
+        bias = next(m["value"] for m in result["measurements"] if m["quantity"] == "rolling_bias")
+        assert bias == pytest.approx(10.45, abs=0.1)
+        assert "已完成测量" in (tmp_path / name / "report.html").read_text("utf-8")

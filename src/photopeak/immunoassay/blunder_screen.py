@@ -29,6 +29,9 @@ Slips = Callable[[str, str], Mapping[str, float]]
 ALARMS = {"single power": 0.004, "single unit": 0.0002, "whole power": 0.0001, "whole unit": 0.0007, "exchange": 0.005}
 FEWEST_ANALYTES = 5  #: of a laboratory, from which what they have in common is known
 SURE = 0.95  #: share of slips from which on they count as distinguishable
+RARE = (
+    6.0  #: -2 ln of how much rarer a mistaken unit is in one of several samples of an analyte than other slips: one in twenty
+)
 FURTHEST = 1e3  #: factor up to which the reach is looked for
 HALVINGS = 10
 POWERS_OF_TEN = {f"x {10.0**n:g}": 10.0**n for n in (1, -1, 2, -2, 3, -3)}
@@ -278,6 +281,7 @@ def _slips(
             texts.sort(key=lambda text: text not in POWERS_OF_TEN)
         left_over = float(single.off(known[analyte][texts[0]])[row, column]) ** 2
         cost = left_over + _unexplained(found, single, row, analyte, (layer,))
+        cost += RARE if layers > 1 and texts[0] not in POWERS_OF_TEN else 0.0
         yield cost, _suspect(found, _kind(texts), analyte, [found.reported[(row, analyte, layer)]], texts)
 
 

@@ -29,6 +29,7 @@ from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
 
+TARGETS = ("nominal", "target")  #: columns of the assigned value
 ROLLING_BIAS = Quantity(name="rolling_bias", unit="%", en="rolling bias", zh="滚动偏倚", judged=False)
 CONSISTENCY = Quantity(name="consistency", unit="%", en="consistency of the bias", zh="偏倚一致性", judged=False)
 COMBINED_Z = Quantity(
@@ -94,7 +95,8 @@ def accepts_rounds(evidence: Evidence) -> Words | None:
         return Words("not a table", "不是表格")
     lacking = [] if laboratory_column(table) else ["laboratory"]
     lacking += [] if table.has("round") else ["round"]
-    lacking += [] if table.has("deviation_percent") or table.has("value", "nominal") else ["deviation_percent"]
+    measured = table.has("deviation_percent") or any(table.has("value", name) for name in TARGETS)
+    lacking += [] if measured else ["deviation_percent (or value and target)"]
     if lacking:
         return Words(f"the columns {', '.join(lacking)} are missing", f"缺少列 {'、'.join(lacking)}")
     return None
@@ -164,7 +166,8 @@ def _cards(table: Table, rounds: Sequence[str], allowable: float | None, remarks
 
 
 def _entry(row: Mapping[str, str], line: int, allowable: float | None, remarks: list[Remark]) -> Entry:
-    percent, value, target = (number(row.get(name, "")) for name in ("deviation_percent", "value", "nominal"))
+    percent, value = number(row.get("deviation_percent", "")), number(row.get("value", ""))
+    target = next((found for name in TARGETS if (found := number(row.get(name, ""))) is not None), None)
     if percent is None and value is not None and target:
         percent = 100 * (value - target) / abs(target)
     state = STATES.get(row.get("status", "").strip().lower(), "unknown")
@@ -312,7 +315,7 @@ def _chart(card: Card, rounds: Sequence[str]) -> Chart:
     values = card.array("percent")
     levels = [Level(y=0.0)]
     if len(values) >= FEWEST:
-        levels.append(Level(y=trimmed_mean(values), name=Words("bias", "偏倚"), style="dashed"))
+        levels.append(Level(y=trimmed_mean(values), name=Words("bias of all", "全程偏倚"), style="dashed"))
     return Chart(
         title=Words(f"{place}: deviations over the rounds", f"{place}：历轮偏差"),
         x=Axis(label=Words("round", "轮次"), low=0.5, high=len(rounds) + 0.5),

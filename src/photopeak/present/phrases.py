@@ -49,6 +49,7 @@ PHRASES: dict[str, Words] = {
     "programme": Words("Programme", "依据项目"),
     "tested": Words("Tests", "检测项目"),
     # the sentence of the first page
+    "head_measured": Words("Measured; nothing here is held against a limit", "已完成测量；本次结果不与限值比较"),
     "head_nothing": Words("Nothing could be analysed", "没有可以分析的材料"),
     "head_fail": Words("{fail} of {all} verdicts fail", "{all} 项判定中 {fail} 项不合格"),
     "head_fail_one": Words("1 of {all} verdicts fails", "{all} 项判定中 1 项不合格"),

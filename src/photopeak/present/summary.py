@@ -150,6 +150,8 @@ def _facts(checked: Checked, by_device: dict[Subject, list[Examined]], language:
 def _headline(checked: Checked, measured: Sequence[Examined], counts: Counter[Outcome], language: Language) -> str:
     every, fail, passed, open_ = sum(counts.values()), counts["fail"], counts["pass"], counts["not_assessed"]
     if not every:
+        if any(one.result is not None and one.result.measurements for one in measured):
+            return say("head_measured", language)
         refused = any(one.refusal is not None for one in checked.examined)
         return say("head_refused" if refused else "head_nothing", language)
     if fail:
