@@ -154,8 +154,8 @@ def _conditions(volume: Volume, ct: Volume, placed: list[Pair]) -> Iterable[Cond
             label=Words(f"{name} voxel (slice, row, column)", f"{name} 体素（层、行、列）"), value=Words(voxel, voxel)
         )
     for number, pet, marker in placed:
-        text = ", ".join(f"{round(float(part), 2) + 0.0:+.2f}" for part in pet[0] - marker[0]) + " mm"
+        text = ", ".join(f"{round(float(part), 2) + 0.0:+.2f}" for part in pet[0] - marker[0]) + " mm (x, y, z)"
         yield Condition(
-            label=Words(f"source {number}: PET minus CT (x, y, z)", f"源 {number}：PET 减 CT（x, y, z）"),
-            value=Words(text, text),
+            label=Words(f"source {number}: PET minus CT", f"源 {number}：PET 减 CT"),
+            value=Words(text.replace("-", "−"), text.replace("-", "−")),
         )

@@ -4,7 +4,8 @@ The image of the IEC body phantom is filtered in all three directions with width
 maximum of all six spheres are compared with the bands. Zero: the scanner is inside as it is. Without a measurement: none up to 12 mm
 does it, either because a recovery lies below its band already or because the bands cannot be met together; the remark says which
 spheres stay outside. Recoveries with a single, provisional source (peak) are not used. The background's concentration is that of the
-unfiltered image. Confirm the width by a reconstruction with that filter: a scanner applies it on its own grid.
+unfiltered image. The width is found in steps of 0.1 mm; how far the noise of one image moves it is not known, so no uncertainty is
+stated. Confirm the width by a reconstruction with that filter: a scanner applies it on its own grid.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from photopeak.pet.background_statistics import measure_background
 from photopeak.pet.iec_body_pose import SPHERES_MM
 from photopeak.pet.iec_body_recognition import locate
 from photopeak.pet.image_quality_figures import DIAMETER
-from photopeak.pet.recovery_bands import FINE_MM, Filtered, Place, Spheres, bands, smallest_filter
+from photopeak.pet.recovery_bands import Filtered, Place, Spheres, bands, smallest_filter
 from photopeak.pet.true_activity import true_activity
 from photopeak.procedure import Refused, Remark, Result, procedure, remark
 from photopeak.words import Words
@@ -143,7 +144,7 @@ def _measurements(found: dict[str, Filtered | None]) -> Iterator[Measurement]:
     for programme, best in found.items():
         if best is None:
             continue
-        yield FILTER.of(best.fwhm_mm, FINE_MM / np.sqrt(12), programme=programme)
+        yield FILTER.of(best.fwhm_mm, programme=programme)
         for (diameter, statistic), value in sorted(best.recovery.items()):
             yield FILTERED.of(value, programme=programme, sphere_mm=diameter, statistic=statistic)
 
