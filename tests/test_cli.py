@@ -1,6 +1,7 @@
 """The command: what it prints where, its exit codes, and how it refuses a wrong call."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from photopeak.cli import app
 from photopeak.phantom.flood import flood_files
+from photopeak.phantom.iec_body import iec_body_files
 
 runner = CliRunner()
 
@@ -146,3 +148,17 @@ def test_a_mistyped_procedure_or_option_is_answered_with_the_nearest(flood, lang
     assert done.exit_code == 2
     assert "--bin-factor" in done.output
     assert len(done.output) < 400
+
+
+def test_threads_and_processes_do_not_change_a_digit_of_image_quality(tmp_path):
+    iec_body_files(tmp_path / "phantom", seed=2, slices=40)
+
+    def measured(threads, *more):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        words = [sys.executable, "-m", "photopeak.cli", "check", str(tmp_path / "phantom"), "--json", "-", *more]
+        done = subprocess.run(words, capture_output=True, check=True, env=environment)
+        return [(one["procedure"], one["measurements"]) for one in json.loads(done.stdout)["results"]]
+
+    alone = measured("1")
+    assert {"pet.image_quality", "pet.suv"} <= {procedure for procedure, _ in alone}
+    assert measured("2", "--workers", "2") == alone
