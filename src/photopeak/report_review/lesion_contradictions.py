@@ -71,18 +71,29 @@ def laterality(material: Material, elements: Elements, setting: Setting) -> Iter
             )  # fmt: skip
 
 
+SERIOUS = re.compile(
+    r"积水|梗阻|受损|减退|减低|引流不畅|[热冷]\"?结节|高功能|骨折|缺损|瘢痕|萎缩|扩张|hydroneph|obstruct|(?:hot|cold) nodule",
+    re.I,
+)
+
+
 def _strong_on_the_other_side(material: Material, one: Frame, matching: list[Frame]) -> Frame | None:
-    """A lesion with uptake on the other side that the impression leaves out, where its own side holds nothing but old or benign changes."""
-    if one.benign or one.past or one.compared or not DISEASE.search(material.report.plain[one.words.start : one.words.end]):
+    """A lesion on the other side that the impression leaves out, where its own side holds nothing, or nothing but old or benign changes."""
+    said = material.report.plain[one.words.start : one.words.end]
+    serious = SERIOUS.search(said)
+    if one.past or not (serious or (DISEASE.search(said) and not one.benign)):
         return None
     own = [f for f in matching if f.side == one.side]
     strong = [
-        f
-        for f in matching
-        if f.side == SIDES[one.side] and f.abnormal and f.suvs and not f.benign and not f.past and f.site == one.site
+        f for f in matching if f.side == SIDES[one.side] and f.abnormal and not f.benign and not f.past and f.site == one.site
     ]
-    told = any(other.side in (SIDES[one.side], "B") and _same_place(other, one) for other in _concluded(material))
-    if not strong or told or not own or not all(f.benign or f.normal for f in own):
+    if any(f.abnormal for f in own):  # an old change of its own side: only a lesion with a number outweighs it
+        strong = [f for f in strong if f.suvs]
+    told = any(
+        other.abnormal and other.side in (SIDES[one.side], "B") and _same_place(other, one) for other in _concluded(material)
+    )
+    unsided = any(f.abnormal and f.side not in SIDES and _same_place(one, f) for f in _described(material))
+    if not strong or told or unsided or not own or not all(f.benign or not f.abnormal for f in own):
         return None
     return strong[0]
 
