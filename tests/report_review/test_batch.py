@@ -179,6 +179,33 @@ def test_own_labels_are_scored_and_the_statement_is_honest(shared, tmp_path):
         validate(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("real", "hospitals", "en", "zh"),
+    [
+        (0, ["甲"], "validated on real reports: none yet", "真实报告验证：尚无"),
+        (1, ["甲"], "validated on 1 real report from 1 hospital", "已在 1 家医院的 1 份真实报告上验证"),
+        (3, ["甲", "乙", "乙"], "validated on 3 real reports from 2 hospitals", "已在 2 家医院的 3 份真实报告上验证"),
+        (2, ["", ""], "validated on 2 real reports; their hospitals are not named", "已在 2 份真实报告上验证（未标明医院）"),
+    ],
+)
+def test_the_statement_counts_only_what_is_marked_real(tmp_path, real, hospitals, en, zh):
+    for number in range(3):
+        (tmp_path / f"{number:02d}.txt").write_text("18F-FDG PET/CT检查报告\n所见：右肺结节。\n印象：右肺结节。\n", "utf-8")
+        labels = {"elements": {"tracer": {"status": "present"}}, "defects": [], "real": number < real}
+        if number < real and hospitals[number]:
+            labels["hospital"] = hospitals[number]
+        (tmp_path / f"{number:02d}.json").write_text(json.dumps(labels), "utf-8")
+    found = validate(tmp_path)
+    assert (found.reports, found.real) == (3, real)
+    assert (found.words.en, found.words.zh) == (en, zh)
+    for lang, word in (("en", en), ("zh", zh)):
+        told = CliRunner().invoke(app, ["reports", "validate", str(tmp_path), "--lang", lang])
+        assert told.exit_code == 0, told.output
+        document = json.loads(told.output)
+        assert document["statement"] == word
+        assert (f"{3 - real} " in document["other_reports"]) == (real < 3)
+
+
 def test_a_damaged_file_does_not_end_a_run(tmp_path):
     (tmp_path / "a.docx").write_bytes(b"PK\x03\x04broken")
     (tmp_path / "b.txt").write_text("18F-FDG PET/CT\n所见：右肺结节。\n印象：右肺结节。", "utf-8")

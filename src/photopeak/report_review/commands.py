@@ -193,10 +193,24 @@ def validate_command(folder: Path = typer.Argument(..., help="NN.txt with NN.jso
         raise _stop(f"the labels cannot be used: {error}", f"标注无法使用：{error}", lang) from error
     typer.echo(
         json.dumps(
-            {**dataclasses.asdict(found), "statement": found.words.say("en" if lang == "en" else "zh")},
+            {
+                **dataclasses.asdict(found),
+                "statement": found.words.say("en" if lang == "en" else "zh"),
+                "other_reports": _not_real(found.reports - found.real).say("en" if lang == "en" else "zh"),
+            },
             ensure_ascii=False,
             indent=1,
         )
+    )
+
+
+def _not_real(count: int) -> Words:
+    """What the figures of reports that are not marked real are worth."""
+    if not count:
+        return Words("all reports are marked real", "全部报告均标为真实报告")
+    return Words(
+        f"{count} of the reports are not marked real: the figures that hold them say nothing of the field",
+        f"其中 {count} 份未标为真实报告：含有它们的数字不代表实际表现",
     )
 
 

@@ -46,10 +46,13 @@ class Validation:
         """What the product may say of its validation."""
         if not self.real:
             return Words("validated on real reports: none yet", "真实报告验证：尚无")
-        return Words(
-            f"validated on {self.real} real reports from {self.hospitals} hospitals",
-            f"已在 {self.hospitals} 家医院的 {self.real} 份真实报告上验证",
-        )
+        reports = "1 real report" if self.real == 1 else f"{self.real} real reports"
+        if not self.hospitals:
+            return Words(
+                f"validated on {reports}; their hospitals are not named", f"已在 {self.real} 份真实报告上验证（未标明医院）"
+            )
+        places = "1 hospital" if self.hospitals == 1 else f"{self.hospitals} hospitals"
+        return Words(f"validated on {reports} from {places}", f"已在 {self.hospitals} 家医院的 {self.real} 份真实报告上验证")
 
 
 def validate(folder: Path) -> Validation:
@@ -61,7 +64,7 @@ def validate(folder: Path) -> Validation:
         counts["reports"] += 1
         if labels.get("real") is True:
             counts["real"] += 1
-            hospitals.add(str(labels.get("hospital", "")))
+            hospitals |= {str(labels["hospital"]).strip()} if str(labels.get("hospital", "")).strip() else set()
         report = audited(read_text(text.read_bytes(), text.name))
         _elements(labels, {one.element: one.status for one in report.elements}, counts, elements)
         _checks(labels, {one.code for one in report.defects}, counts)
