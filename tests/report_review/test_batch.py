@@ -206,6 +206,19 @@ def test_the_statement_counts_only_what_is_marked_real(tmp_path, real, hospitals
         assert (f"{3 - real} " in document["other_reports"]) == (real < 3)
 
 
+def test_two_processes_write_the_same_lines_in_the_same_order_and_go_on(tmp_path):
+    report_text_files(tmp_path / "in", count=70)
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    assert audit_many(entries([tmp_path / "in"]), one).audited == 70
+    half = one.read_text("utf-8").splitlines(keepends=True)[:20]
+    two.write_text("".join(half), "utf-8")
+    counted = []
+    done = audit_many(entries([tmp_path / "in"]), two, progress=counted.append, jobs=2)
+    assert (done.audited, done.known) == (50, 20)
+    assert two.read_text("utf-8") == one.read_text("utf-8")
+    assert counted == list(range(1, 71))
+
+
 def test_a_damaged_file_does_not_end_a_run(tmp_path):
     (tmp_path / "a.docx").write_bytes(b"PK\x03\x04broken")
     (tmp_path / "b.txt").write_text("18F-FDG PET/CT\n所见：右肺结节。\n印象：右肺结节。", "utf-8")

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -64,29 +67,71 @@ class Done:
     unread: tuple[tuple[str, str], ...]
 
 
+BATCH = 32  # reports handed to a process at once
+
+
 def audit_many(
     found: Iterable[Entry | tuple[str, str]], out: Path, *, weights: dict[str, float] | None = None,
-    setting: Setting | None = None, progress: Callable[[int], None] | None = None,
+    setting: Setting | None = None, progress: Callable[[int], None] | None = None, jobs: int = 1,
 ) -> Done:  # fmt: skip
-    """Audit each report and append its line to `out` (JSON lines); `progress(count)` after each. Lines already there are kept."""
+    """Audit each report and append its line to `out` (JSON lines), in order; `progress(count)` after each. Lines already there are kept.
+
+    `jobs` > 1: that many processes; no more than a few batches are held at a time.
+    """
     before = _known(out)
-    new, old, unread = 0, 0, []
-    with out.open("a", encoding="utf-8") as file:
+    counts = {"new": 0, "old": 0}
+    unread: list[tuple[str, str]] = []
+
+    def told() -> None:
+        if progress:
+            progress(counts["new"] + counts["old"])
+
+    def waiting() -> Iterator[tuple[Entry, str]]:
         for one in found:
             if isinstance(one, tuple):
                 unread.append(one)
                 continue
             digest = _digest(one, weights)
-            if digest in before:
-                old += 1
-            else:
-                line = _line(one, audited(one.document, setting), digest, weights)
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                file.flush()
-                new += 1
-            if progress:
-                progress(new + old)
-    return Done(audited=new, known=old, unread=tuple(unread))
+            if digest not in before:
+                yield one, digest
+                continue
+            counts["old"] += 1
+            told()
+
+    with out.open("a", encoding="utf-8") as file:
+        for line in _lines_of(waiting(), weights, setting, jobs):
+            file.write(line + "\n")
+            file.flush()
+            counts["new"] += 1
+            told()
+    return Done(audited=counts["new"], known=counts["old"], unread=tuple(unread))
+
+
+def _lines_of(
+    waiting: Iterator[tuple[Entry, str]], weights: dict[str, float] | None, setting: Setting | None, jobs: int
+) -> Iterator[str]:
+    """The line of each report, in order."""
+    if jobs <= 1:
+        yield from (_audited_line(one, digest, weights, setting) for one, digest in waiting)
+        return
+    running: deque[Future[list[str]]] = deque()
+    with ProcessPoolExecutor(jobs) as pool:
+        while True:
+            batch = list(islice(waiting, BATCH))
+            if batch:
+                running.append(pool.submit(_audited_lines, batch, weights, setting))
+            if not running:
+                return
+            if not batch or len(running) > 2 * jobs:
+                yield from running.popleft().result()
+
+
+def _audited_lines(batch: list[tuple[Entry, str]], weights: dict[str, float] | None, setting: Setting | None) -> list[str]:
+    return [_audited_line(one, digest, weights, setting) for one, digest in batch]
+
+
+def _audited_line(one: Entry, digest: str, weights: dict[str, float] | None, setting: Setting | None) -> str:
+    return json.dumps(_line(one, audited(one.document, setting), digest, weights), ensure_ascii=False)
 
 
 def _digest(one: Entry, weights: dict[str, float] | None) -> str:

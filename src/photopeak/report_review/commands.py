@@ -53,6 +53,7 @@ def audit_command(
     second_model: str = typer.Option("", "--second-model", help="its model / 模型名称"),
     key: Path | None = typer.Option(None, "--key", help="file with the secret key of the pseudonyms / 假名密钥文件"),
     pages: bool = typer.Option(False, "--pages", help="a page with marked text for each report / 每份报告生成标注页"),
+    jobs: int = typer.Option(1, "--jobs", min=1, max=64, help="processes at work / 并行进程数"),
     lang: str = LANG,
 ) -> None:
     """Audit many reports: one line each, the region's table, a letter to each hospital; a stopped run goes on / 批量质控，可续跑"""
@@ -85,7 +86,7 @@ def audit_command(
     own = {name: float(value) for name, value in tomllib.loads(weights.read_text("utf-8")).items()} if weights else None
     found_studies = study_headers([dicom]) if dicom else []
     run = out / "reports.jsonl"
-    done = audit_many(with_studies(entries(paths, columns), found_studies), run, weights=own, progress=_counter())
+    done = audit_many(with_studies(entries(paths, columns), found_studies), run, weights=own, progress=_counter(), jobs=jobs)
     typer.echo("", err=True)
     for name, why in done.unread:
         typer.echo(f"{name}: {why}", err=True)
