@@ -114,6 +114,7 @@ class _Mention:
 
 
 OF_A_VERTEBRA = re.compile(r"(?:椎|骶骨|[TLC]\d{1,2})(?:体)?(?:及其?|与|、)?[左右双两]?侧?[^,。;]{0,4}$")
+NEAR = re.compile(r"(?:邻近|靠近|近|紧贴|毗邻|贴近|紧邻)$")
 MEASURE = re.compile(
     r"(?:[高低等介]于|超过|接近|不及|[强弱]于|类似于?|相当于|above|below|than|equal to)(?:正常|本底|纵隔|同层)?[^,。;、\n]{0,2}$",
     re.I,
@@ -140,8 +141,11 @@ def _mentions(plain: str, start: int, end: int) -> list[_Mention]:
                 found.append(
                     _Mention(organs()["骶骨" if levels[0].startswith("S") else "椎体"], one.start(), one.end(), levels)
                 )
-        elif kind != "station" and MEASURE.search(plain, max(start, one.start() - 10), one.start()):
-            continue  # 高于肝: what it is held against
+        elif kind != "station" and (
+            NEAR.search(plain, max(start, one.start() - 3), one.start())
+            or MEASURE.search(plain, max(start, one.start() - 10), one.start())
+        ):
+            continue  # 高于肝, 近肺门: what it is held against, and where it lies
         else:
             organ = organs()[one.group(kind).lower() if kind in ("english", "station") else words]
             if organ.id == "myocardial_wall" and not PERFUSION.search(plain):

@@ -243,6 +243,48 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
                 return
 
 
+TOLD_SUV = re.compile(r"SUV\s*(?:max|mean|peak)?\s*(?:约|为|:|=|≈)?\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d|\d)", re.I)
+
+
+@check
+def repeated_measures(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A size in two lengths or an SUV of the impression, of which a number stands nowhere before it."""
+    plain = material.report.plain
+    concluded = material.report.of("impression")
+    if not concluded or not material.report.has("findings"):
+        return
+    before = plain[: min(part.start for part in concluded)]
+    numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
+    said = material.report.said("findings")
+
+    def known(value: float, least: float) -> bool:
+        return any(abs(value - one) <= max(least, 0.06 * value) for one in numbers)
+
+    for part in concluded:
+        for found in SIZE.finditer(plain, part.start, part.end):
+            lengths = [float(one) for one in (found.group(1), found.group(3), found.group(5)) if one]
+            told = [one for one in lengths if not (known(one, 0.051) or known(10 * one, 0.51) or known(one / 10, 0.051))]
+            if (
+                len(lengths) >= 2
+                and told
+                and re.search(r"\d\s*x\s*\d|[cm]mx", said)
+                and not _earlier(plain, found.start(), found.end())
+            ):
+                yield defect(
+                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
+                    en=f"{told[0]:g} stands nowhere before the impression", zh=f"{told[0]:g} 未见于结论之前",
+                )  # fmt: skip
+                return
+        for found in TOLD_SUV.finditer(plain, part.start, part.end):
+            value = float(found.group(1))
+            if TOLD_SUV.search(said) and not known(value, 0.051) and not _earlier(plain, found.start(), found.end()):
+                yield defect(
+                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
+                    en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
+                )  # fmt: skip
+                return
+
+
 def _condition(plain: str, position: int) -> str:
     left = max(plain.rfind(sign, 0, position) for sign in "。\n;") + 1
     said = plain[left:position]
