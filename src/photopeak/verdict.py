@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -93,7 +94,14 @@ def judge(measurements: Iterable[Measurement], criteria: Iterable[Criterion], co
     """
     measured = tuple(measurements)
     rows = [row for row in criteria if not row.about or any(row.is_about(m) for m in measured)]
-    verdicts = [decide(m, c, coverage) for m in measured for c in rows if c.concerns(m)]
-    verdicts += [decide(m, None) for m in measured if m.quantity.judged and not any(c.concerns(m) for c in rows)]
-    verdicts += [decide(None, c) for c in rows if not any(c.concerns(m) for m in measured)]
-    return tuple(verdicts)
+    by_quantity: dict[str, list[int]] = defaultdict(list)  # a national round has a hundred thousand results and many limits
+    for n, row in enumerate(rows):
+        by_quantity[row.quantity].append(n)
+    verdicts, alone, met = [], [], set()
+    for one in measured:
+        found = [n for n in by_quantity[one.quantity.name] if rows[n].concerns(one)]
+        verdicts += [decide(one, rows[n], coverage) for n in found]
+        met.update(found)
+        if not found and one.quantity.judged:
+            alone.append(decide(one, None))
+    return (*verdicts, *alone, *(decide(None, row) for n, row in enumerate(rows) if n not in met))

@@ -56,8 +56,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "不打开压缩包中的压缩包，请解压后提供其中的内容。",
     ),
     "bad_archive": (
-        "The archive is damaged or packed in an unusual way; unpack it and hand in the folder.",
-        "压缩包已损坏或压缩方式特殊，请解压后提供文件夹。",
+        "The archive is damaged or packed in an unusual way; unpack it and hand in the folder; save an XLSX or DOCX file again.",
+        "压缩包已损坏或压缩方式特殊，请解压后提供文件夹；XLSX 或 DOCX 文件请重新另存后提供。",
     ),
     "outside_folder": (
         "The link leads out of the folder and was not followed; copy the file itself into the folder.",

@@ -20,7 +20,7 @@ import scipy
 from photopeak.evidence import Evidence
 from photopeak.figure import Axis, Chart, Dots, Figure, Level
 from photopeak.immunoassay.allowable_error import Limits, simple_limit
-from photopeak.immunoassay.results_table import STATES, laboratory_column, table_of
+from photopeak.immunoassay.results_table import STATES, laboratory_column, missing_words, table_of
 from photopeak.immunoassay.scored_results import LEFT_OUT, PT_SCORE
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
@@ -98,7 +98,7 @@ def accepts_rounds(evidence: Evidence) -> Words | None:
     measured = table.has("deviation_percent") or any(table.has("value", name) for name in TARGETS)
     lacking += [] if measured else ["deviation_percent (or value and target)"]
     if lacking:
-        return Words(f"the columns {', '.join(lacking)} are missing", f"缺少列 {'、'.join(lacking)}")
+        return missing_words(lacking)
     return None
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from photopeak.criterion import Criterion
 from photopeak.evidence import Evidence
-from photopeak.immunoassay.results_table import RowProblem, table_of
+from photopeak.immunoassay.results_table import RowProblem, missing_words, table_of
 from photopeak.procedure import Refused
 from photopeak.table import Table, number
 from photopeak.words import Words
@@ -33,7 +33,7 @@ def accepts_columns(evidence: Evidence, needed: Sequence[str]) -> Words | None:
         return Words("not a table", "不是表格")
     lacking = [name for name in needed if name not in evidence.images.columns]
     if lacking:
-        return Words(f"the columns {', '.join(lacking)} are missing", f"缺少列 {'、'.join(lacking)}")
+        return missing_words(lacking)
     return None
 
 

@@ -118,6 +118,11 @@ def laboratory_column(table: Table) -> str | None:
     return next((name for name in LABORATORY_COLUMNS if name in table.columns), None)
 
 
+def missing_words(names: Sequence[str]) -> Words:
+    en = f"the column {names[0]} is missing" if len(names) == 1 else f"the columns {', '.join(names)} are missing"
+    return Words(en, f"缺少列 {'、'.join(names)}")
+
+
 def accepts_results(evidence: Evidence) -> Words | None:
     """Yes to a table with a laboratory and a value in each row."""
     table = evidence.images
@@ -128,8 +133,7 @@ def accepts_results(evidence: Evidence) -> Words | None:
     lacking = [] if laboratory_column(table) else ["laboratory"]
     lacking += [] if table.has("value") else ["value"]
     if lacking:
-        names = ", ".join(lacking)
-        return Words(f"the columns {names} are missing", f"缺少列 {names}")
+        return missing_words(lacking)
     return None
 
 
