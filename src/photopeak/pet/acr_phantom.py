@@ -4,7 +4,9 @@ The phantom is recognised in the image at any rotation, shift and side up; no dr
 section, more than 20 mm from the wall. Hot cylinders (25, 16, 12, 8 mm): the mean over the cylinder's own disc in the 20 mm round
 its middle (quintic interpolation), and the largest pixel of a slice 10 mm thick there (ACR reads slices of 1 cm). Ratio 16 : 25 of those maxima. Cold
 cylinders: mean of the inner 15 mm; a CT of the study names them bone, water and air.
-SUV is that of the header as for a patient; an image in other units is measured in ratios only. The section of rods is not measured.
+SUV is that of the header as for a patient; an image in other units is measured in ratios only. Cold rods, where their section is in
+the field: the modulation of each sector and the smallest rods resolved, by the rule of `spect.rods`; the noise is that of the uniform
+section.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy.typing as npt
 
 from photopeak.cylinder import axes_mm, crop_round
 from photopeak.evidence import Evidence, Volume
-from photopeak.figure import Axis, Chart, Circle, Figure, Picture, Points
+from photopeak.figure import Axis, Chart, Circle, Figure, Outline, Picture, Points
 from photopeak.measurement import Measurement, Quantity
 from photopeak.pet.acr_recognition import COLD_MM, HOT_MM, Hot, Lid, blurred_disc, find_lid, fit_hot
 from photopeak.pet.cylinder_section import inside_section, section_mean, section_noise
@@ -28,6 +30,7 @@ from photopeak.pet.noise import Noise
 from photopeak.pet.regions import interpolated_disc
 from photopeak.pet.uniform_cylinder import SUV_MEAN, UNIFORMITY, uniformity_of
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
+from photopeak.spect.rods import MODULATION, SMALLEST, RodSection, rod_section
 from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
 
@@ -45,6 +48,7 @@ COLD_RATIO = Quantity(name="cold_cylinder_to_background", unit="1", en="cold cyl
 SLICE_MM = 10.0  #: thickness of the slice whose largest pixels are read
 BEYOND_MM = 4.0  #: of a hot cylinder's radius: there its largest pixel is looked for
 COLD_INNER_MM = 15.0
+RODS_CLEAR_MM, FEWEST_RODS = 12.0, 5  #: of the neighbouring sections; slices
 INTERPOLATED = 8  #: pixels beyond a disc that its interpolated mean still feels, to 1e-3
 DRAWS = 64
 HOUNSFIELD = {"air": (-1100.0, -500.0), "water": (-150.0, 150.0), "bone": (300.0, 3000.0)}
@@ -59,6 +63,7 @@ class AcrPhantom(Result):
     pixel_mm: tuple[float, float]
     lid: Lid
     hot: tuple[Hot, ...]
+    rods: RodSection | None = None
 
     def figures(self) -> tuple[Figure, ...]:
         crop = crop_round(self.lid.cylinder, self.plane.shape, self.pixel_mm)
@@ -91,6 +96,32 @@ class AcrPhantom(Result):
             y=Axis(label=Words("over background", "与本底之比"), low=0.0),
             marks=tuple(marks),
         )
+        return (picture, chart) if self.rods is None else (picture, chart, *self._rods(self.rods))
+
+    def _rods(self, section: RodSection) -> tuple[Figure, ...]:
+        crop = crop_round(self.lid.cylinder, section.slab.shape, self.pixel_mm)
+        found = tuple(m for m in self.measurements if m.quantity is MODULATION)
+        picture = Picture(
+            title=Words("Cold rods, over the background", "冷棒区（相对本底）"),
+            values=section.slab[crop.rows, crop.columns] / self.lid.level,
+            pixel_mm=self.pixel_mm,
+            left_mm=crop.left_mm,
+            top_mm=crop.top_mm,
+            window=(0.0, 1.2),
+            unit=Words("relative", "相对值"),
+            overlays=tuple(
+                Outline(mask=one.wedge[crop.rows, crop.columns], label=f"{one.rod_mm:g}") for one in section.sectors
+            ),
+            group="rods",
+        )
+        x = tuple(float(m.where["rod_mm"]) for m in found)
+        chart = Chart(
+            title=MODULATION.words,
+            x=Axis(label=Words("rod diameter", "棒直径"), unit="mm", ticks=tuple(sorted(x))),
+            y=Axis(label=MODULATION.words, low=0.0),
+            marks=(Points(x=x, measurements=found),),
+            group="rods",
+        )
         return (picture, chart)
 
 
@@ -106,7 +137,7 @@ def accepts(evidence: Evidence) -> Words | None:
     zh="ACR PET 模体",
     implements="ACR PET phantom (Jaszczak base, lid with hot and cold cylinders); uniformity as AAPM TG-126, NEMA NU 2-1994, EANM 2023",
     kinds=("pt_volume",),
-    quantities=(SUV_MEAN, CYLINDER_SUV, CYLINDER_RATIO, MAXIMA, COLD_SUV, COLD_RATIO, UNIFORMITY),
+    quantities=(SUV_MEAN, CYLINDER_SUV, CYLINDER_RATIO, MAXIMA, COLD_SUV, COLD_RATIO, UNIFORMITY, MODULATION, SMALLEST),
     accepts=accepts,
 )
 def acr_phantom(evidence: Evidence) -> AcrPhantom:
@@ -129,12 +160,14 @@ def acr_phantom(evidence: Evidence) -> AcrPhantom:
     conversion, notes = _conversion(evidence, volume)
     means = region_means(volume, found.cylinder, found.uniform, noise, inside.astype(np.float64))
     names = _names(evidence, volume, found)
+    section = _rod_section(volume, found)
     return AcrPhantom(
         measurements=(
             *_background(conversion, found, mean, mean_u),
             *_hot(reading, hot, conversion),
             *_cold(reading, names, conversion),
             *(uniformity_of(one) for one in uniformities(means)),
+            *(() if section is None else _rods(section[0], section[1], noise)),
         ),
         remarks=(*notes, *_noticed(hot, found)),
         conditions=tuple(_conditions(volume, found, sigma_mm)),
@@ -142,6 +175,7 @@ def acr_phantom(evidence: Evidence) -> AcrPhantom:
         pixel_mm=volume.spacing_mm[1:],
         lid=found,
         hot=hot,
+        rods=None if section is None else section[0],
     )
 
 
@@ -243,6 +277,29 @@ def _cold(reading: _Reading, names: Iterable[str], conversion: Conversion | None
         if conversion is not None:
             factor = reading.lid.level * _factor(conversion, reading.lid.slices)
             yield COLD_SUV.of(value * factor, u * factor, insert=name)
+
+
+def _rod_section(volume: Volume, lid: Lid) -> tuple[RodSection, int] | None:
+    """The section on the other side of the uniform one, and its number of slices; None where it is not in the field."""
+    clear = math.ceil(RODS_CLEAR_MM / volume.spacing_mm[0])
+    below, above = slice(lid.cylinder.first, lid.uniform.start), slice(lid.uniform.stop, lid.cylinder.last + 1)
+    part = above if lid.slices.start < lid.uniform.start else below
+    part = slice(part.start + clear, part.stop - clear)
+    if part.stop - part.start < FEWEST_RODS:
+        return None
+    section = rod_section(volume, lid.cylinder, part)
+    return (section, part.stop - part.start) if any(one.resolved for one in section.sectors[:2]) else None
+
+
+def _rods(section: RodSection, count: int, noise: Noise | None) -> Iterator[Measurement]:
+    for one in section.measurements():
+        sector = next((other for other in section.sectors if other.measurement is one), None)
+        if sector is None or noise is None:
+            yield one
+            continue
+        shape = (count, *section.slab.shape)
+        pull, activity = np.broadcast_to(sector.pull / count, shape), np.broadcast_to(section.slab, shape)
+        yield MODULATION.of(one.value, math.sqrt(noise.variance(pull, activity)), **one.where)
 
 
 def _conversion(evidence: Evidence, volume: Volume) -> tuple[Conversion | None, tuple[Remark, ...]]:

@@ -118,7 +118,7 @@ class AcrPet:
         return found
 
     def _rods(self, y: Floats, x: Floats) -> Floats:
-        """Share of rods, blurred, on the pixels (small shifts of a leaning axis left out: nothing is measured there)."""
+        """Share of rods, blurred, on the pixels (small shifts of a leaning axis left out)."""
         lattice = Jaszczak(radius_mm=self.radius_mm, rods_mm=RODS_MM, rotation_deg=self.rotation_deg + 20.0)
         found = np.zeros((y.size, x.size))
         for sector, diameter in enumerate(RODS_MM):

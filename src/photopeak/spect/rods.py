@@ -114,11 +114,8 @@ def rods(
     """Modulation of each of six sectors of cold rods, and the smallest rods resolved."""
     volume, cylinder, part = _section(evidence)
     sizes = _sizes(evidence, rod_diameters_mm)
-    slices = volume.values[part].astype(np.float64)
-    field = _Field.of(volume, cylinder, part)
-    rotation, turn = _orientation(slices.mean(axis=0), field, sizes)
-    gain = correlation_gain(slices[:, field.away_mm < WEDGE_RADII[1] * field.radius_mm])
-    sectors = [_sector(slices, field, mm, rotation + turn * math.pi / 3 * rank, gain) for rank, mm in enumerate(sizes)]
+    section = rod_section(volume, cylinder, part, sizes)
+    sectors, rotation, turn = section.sectors, section.rotation, section.turn
     if not any(one.resolved for one in sectors[:2]):
         raise Refused(
             "rods_not_found",
@@ -127,13 +124,11 @@ def rods(
             zh=f"{evidence.name}：存在插件区，但最大的两个扇区（{sizes[0]:g} 和 {sizes[1]:g} mm）的棒均未高于噪声；"
             "请核对棒直径（rod_widths_mm）与计数。",
         )
-    measurements = [one.measurement for one in sectors]
-    measurements.append(SMALLEST.of(_smallest(sectors)))
     return Rods(
-        measurements=tuple(measurements),
+        measurements=section.measurements(),
         remarks=tuple(_noticed(sectors)),
         conditions=tuple(_conditions(part, volume, rotation, turn, sectors)),
-        slab=slices.mean(axis=0),
+        slab=section.slab,
         pixel_mm=volume.spacing_mm[1:],
         cylinder=cylinder,
         wedges=tuple(one.wedge for one in sectors),
@@ -141,6 +136,32 @@ def rods(
         rotation_deg=math.degrees(rotation) % 360.0,
         turn=turn,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RodSection:
+    """The sectors as measured, largest rods first; the direction of the first and the turn to the next; the mean of the slices."""
+
+    sectors: list[_Sector]
+    rotation: float
+    turn: int
+    slab: Floats
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Modulation of each sector, and the smallest rods resolved where there are any."""
+        smallest = _smallest(self.sectors)
+        found = [one.measurement for one in self.sectors]
+        return (*found, SMALLEST.of(smallest)) if math.isfinite(smallest) else tuple(found)
+
+
+def rod_section(volume: Volume, cylinder: Cylinder, part: slice, sizes: tuple[float, ...] = RODS_MM) -> RodSection:
+    """The six sectors of the slices `part`, whatever modality made them."""
+    slices = volume.values[part].astype(np.float64)
+    field = _Field.of(volume, cylinder, part)
+    rotation, turn = _orientation(slices.mean(axis=0), field, sizes)
+    gain = correlation_gain(slices[:, field.away_mm < WEDGE_RADII[1] * field.radius_mm])
+    sectors = [_sector(slices, field, mm, rotation + turn * math.pi / 3 * rank, gain) for rank, mm in enumerate(sizes)]
+    return RodSection(sectors=sectors, rotation=rotation, turn=turn, slab=slices.mean(axis=0))
 
 
 def _section(evidence: Evidence) -> tuple[Volume, Cylinder, slice]:
@@ -249,6 +270,7 @@ class _Sector:
     measurement: Measurement
     z: float
     seen: float  #: share of the rods darker than their surroundings
+    pull: Floats  #: how far each pixel [row, column] of the mean of the slices moves the modulation
 
     @property
     def resolved(self) -> bool:
@@ -262,7 +284,8 @@ def _sector(slices: Floats, field: _Field, rod_mm: float, middle: float, gain: f
     """
     inside = field.wedge(middle, rod_mm)
     values = slices[:, inside]
-    fitted = values @ np.linalg.pinv(field.waves(inside, middle, rod_mm)).T
+    inverse = np.linalg.pinv(field.waves(inside, middle, rod_mm))
+    fitted = values @ inverse.T
     level = float(values.mean())
     waves = fitted[:, 3::2] + 1j * fitted[:, 4::2]
     mean = waves.mean(axis=0)
@@ -273,6 +296,11 @@ def _sector(slices: Floats, field: _Field, rod_mm: float, middle: float, gain: f
     value = float(amplitude.mean()) / level / IDEAL
     sd = math.sqrt(float((noise / 2).sum())) / len(mean) / level / IDEAL
     enlarged = float((amplitude - true).mean()) / level / IDEAL
+    phase = mean / np.maximum(amplitude, 1e-300)
+    pull = np.zeros(slices.shape[1:])
+    pull[inside] = (phase.real @ inverse[3::2] + phase.imag @ inverse[4::2]) / len(mean) / level / IDEAL - value / values[
+        0
+    ].size / level
     together = math.sqrt(float((amplitude**2).sum() / max(float(noise.sum()), 1e-300)))
     return _Sector(
         rod_mm=rod_mm,
@@ -280,6 +308,7 @@ def _sector(slices: Floats, field: _Field, rod_mm: float, middle: float, gain: f
         measurement=MODULATION.of(value, math.hypot(sd, enlarged), rod_mm=rod_mm),
         z=together,
         seen=_share_seen(slices.mean(axis=0), field, rod_mm, middle, mean),
+        pull=pull,
     )
 
 
