@@ -299,7 +299,7 @@ def _rods(section: RodSection, count: int, noise: Noise | None) -> Iterator[Meas
             continue
         shape = (count, *section.slab.shape)
         pull, activity = np.broadcast_to(sector.pull / count, shape), np.broadcast_to(section.slab, shape)
-        yield MODULATION.of(one.value, math.sqrt(noise.variance(pull, activity)), **one.where)
+        yield MODULATION.of(one.value, math.sqrt(noise.variance(pull, activity)), rod_mm=sector.rod_mm)
 
 
 def _conversion(evidence: Evidence, volume: Volume) -> tuple[Conversion | None, tuple[Remark, ...]]:
