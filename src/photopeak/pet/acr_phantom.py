@@ -30,7 +30,7 @@ from photopeak.pet.noise import Noise
 from photopeak.pet.regions import interpolated_disc
 from photopeak.pet.uniform_cylinder import SUV_MEAN, UNIFORMITY, uniformity_of
 from photopeak.procedure import Condition, Refused, Remark, Result, procedure, remark
-from photopeak.spect.rods import MODULATION, SMALLEST, RodSection, rod_section
+from photopeak.rods import MODULATION, SMALLEST, RodSection, rod_section
 from photopeak.suv.suv_conversion import Conversion, suv_conversion
 from photopeak.words import Words
 

@@ -21,7 +21,7 @@ from photopeak.evidence import Evidence, Volume
 from photopeak.figure import Axis, Chart, Circle, Figure, Line, Picture
 from photopeak.measurement import Measurement, Quantity
 from photopeak.procedure import Condition, Refused, Result, procedure
-from photopeak.spect.slice_correlation import correlation_gain
+from photopeak.slice_correlation import correlation_gain
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
