@@ -32,6 +32,24 @@ def one_series(zs):
     return [Scored(run=str(n), series="", z=z) for n, z in enumerate(zs)]
 
 
+def test_the_first_run_of_each_day_is_a_run_of_its_own(table):
+    """The designs of CLSI EP05 and EP15 number the runs of each day anew; R_4s looks within a run."""
+    rows = [[day, 1, 110 if day % 2 else 90.0, 100, 4] for day in range(1, 7)]
+    for header in ("day,run,value,mean,sd", "date,run,value,mean,sd"):
+        result = control_chart(table(header, rows))
+        assert "westgard_R_4s" not in [one.code for one in result.remarks]
+        assert result.remarks[0].words.en.startswith("1, run 1: ")
+    both = [[1, 1, 110, 100, 4], [1, 1, 90, 100, 4]]
+    assert "westgard_R_4s" in [one.code for one in control_chart(table("day,run,value,mean,sd", both * 3)).remarks]
+
+
+def test_a_table_with_a_day_alone_has_one_run_a_day(table):
+    rows = [[f"2026-01-{day:02d}", value, 100, 4] for day, value in enumerate((100, 101, 113, 99, 98, 102), 1)]
+    result = control_chart(table("date,value,mean,sd", rows))
+    said = [one.words for one in result.remarks if one.code == "westgard_1_3s"]
+    assert [words.en.split(":")[0] for words in said] == ["run 2026-01-03"]
+
+
 def test_every_run_of_the_published_sequence_breaks_the_expected_rules_through_the_command(rows_of, tmp_path):
     path, rows = tmp_path / "control.csv", rows_of("westgard_seq.csv")
     with path.open("w", encoding="utf-8", newline="") as file:

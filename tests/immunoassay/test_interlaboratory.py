@@ -50,6 +50,23 @@ def test_h_and_k_have_their_true_values_and_name_the_laboratories_that_differ(ta
     assert measured(result, "mandel_h")["far"] == pytest.approx((means[16] - means.mean()) / means.std(ddof=1))
 
 
+def test_k_is_that_of_all_laboratories_with_replicates_where_their_numbers_differ(table):
+    """Sulfur in coal, level 1 of the example B.1 of ISO 5725-2:1994: three, four and five replicates; and one single result."""
+    coal = [
+        (0.71, 0.71, 0.70, 0.71),
+        (0.69, 0.67, 0.68),
+        (0.66, 0.65, 0.69),
+        (0.67, 0.65, 0.66),
+        (0.70, 0.69, 0.66, 0.71, 0.69),
+    ]
+    coal += [(0.73, 0.74, 0.73), (0.71, 0.71, 0.69), (0.70, 0.65, 0.68), (0.69,)]
+    rows = [[lab, n, value] for lab, some in enumerate(coal, 1) for n, value in enumerate(some)]
+    found = measured(interlaboratory(table("laboratory,replicate,value", rows)), "mandel_k")
+    squares = [np.var(some, ddof=1) for some in coal[:8]]
+    assert set(found) == {str(lab) for lab in range(1, 9)}
+    assert found["8"] == pytest.approx(np.sqrt(squares[7] * 8 / sum(squares)), rel=1e-12)
+
+
 def two_samples(rng, count=18, bias=5.0, random=2.0):
     common = rng.normal(0, bias, count)
     return common + rng.normal(0, random, count), common + rng.normal(0, random, count)

@@ -188,8 +188,8 @@ def _broken_remarks(series: Sequence[Series]) -> list[Remark]:
             for rule in broken:
                 en, zh = SAID[rule].en, SAID[rule].zh
                 words = Words(
-                    f"run {result.run}{', ' + name if name else ''}: {rule}, {en} (z = {z:+.2f})",
-                    f"第 {result.run} 批{'，' + name if name else ''}：{rule}，{zh}（z = {z:+.2f}）",
+                    f"{result.place.en}{', ' + name if name else ''}: {rule}, {en} (z = {z:+.2f})",
+                    f"{result.place.zh}{'，' + name if name else ''}：{rule}，{zh}（z = {z:+.2f}）",
                 )
                 said.append((rule == WARNING, Remark(code=f"westgard_{rule}", words=words)))
     if len(said) <= SHOWN_REMARKS:

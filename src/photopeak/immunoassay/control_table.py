@@ -12,16 +12,17 @@ from photopeak.immunoassay.control_limits import ControlLimits
 from photopeak.immunoassay.replicates import accepts_columns, require_columns
 from photopeak.immunoassay.results_table import RowProblem
 from photopeak.procedure import Refused
-from photopeak.table import number
+from photopeak.table import Table, number
 from photopeak.words import Words
 
 Floats = npt.NDArray[np.float64]
-NEEDED = ("run", "value")
+DAY_COLUMNS = ("date", "day")
+RUN_COLUMNS = ("run", *DAY_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlResult:
-    """One row: `place` in the table from 0, its run, day, series key (material, lot), value, and declared mean and sd."""
+    """One row: its line in the table, its run, day, series key (material, lot), value, and declared mean and sd."""
 
     line: int
     run: str
@@ -34,6 +35,13 @@ class ControlResult:
     @property
     def series(self) -> tuple[str, str]:
         return self.material, self.lot
+
+    @property
+    def place(self) -> Words:
+        """The run as a person knows it: with its day, where days are told."""
+        if not self.day:
+            return Words(f"run {self.run}", f"第 {self.run} 批")
+        return Words(f"{self.day}, run {self.run}", f"{self.day} 第 {self.run} 批")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +65,17 @@ class Series:
 
 
 def accepts_control(evidence: Evidence) -> Words | None:
-    """Yes to a run and a value in each row, or a run and a result in standard deviations (z)."""
-    if accepts_columns(evidence, ("run", "z")) is None:
+    """Yes to a run (or a day, where each is one run) and a value in each row, or its result in standard deviations (z)."""
+    run = _run_column(evidence)
+    if accepts_columns(evidence, (run, "z")) is None:
         return None
-    return accepts_columns(evidence, NEEDED)
+    return accepts_columns(evidence, (run, "value"))
+
+
+def _run_column(evidence: Evidence) -> str:
+    """The column that names the run: a day where no column does."""
+    columns = evidence.images.columns if isinstance(evidence.images, Table) else ()
+    return next((name for name in RUN_COLUMNS if name in columns), "run")
 
 
 def limits_at(result: ControlResult, limits: ControlLimits) -> ControlLimits:
@@ -72,15 +87,16 @@ def limits_at(result: ControlResult, limits: ControlLimits) -> ControlLimits:
 
 def read_control(evidence: Evidence) -> tuple[list[ControlResult], list[RowProblem]]:
     """Every row with a run and a number, in the order of the table; a declared mean needs its sd."""
-    scores = accepts_columns(evidence, ("run", "z")) is None and accepts_columns(evidence, NEEDED) is not None
-    table = require_columns(evidence, ("run", "z") if scores else NEEDED)
+    run = _run_column(evidence)
+    scores = accepts_columns(evidence, (run, "z")) is None and accepts_columns(evidence, (run, "value")) is not None
     column = "z" if scores else "value"
+    table = require_columns(evidence, (run, column))
     results: list[ControlResult] = []
     problems: list[RowProblem] = []
     for row, line in zip(table.rows, table.lines):
         value = number(row.get(column, ""))
-        if value is None or value != value or not row.get("run"):
-            problems.append(_unusable(row.get(column, ""), row.get("run", ""), line))
+        if value is None or value != value or not row.get(run):
+            problems.append(_unusable(row.get(column, ""), row.get(run, ""), line))
             continue
         mean, sd = number(row.get("mean", "")), number(row.get("sd", ""))
         declared = (mean, sd) if mean is not None and sd is not None and sd > 0 else None
@@ -93,8 +109,8 @@ def read_control(evidence: Evidence) -> tuple[list[ControlResult], list[RowProbl
         results.append(
             ControlResult(
                 line=line,
-                run=row["run"],
-                day=row.get("date", ""),
+                run=row[run],
+                day="" if run in DAY_COLUMNS else next((row[name] for name in DAY_COLUMNS if row.get(name)), ""),
                 material=row.get("material", ""),
                 lot=row.get("lot", ""),
                 value=value,

@@ -167,20 +167,24 @@ def k_critical(laboratories: int, replicates: int, level: float) -> float:
 
 
 def _mandel(place: tuple[str, str], values: Mapping[str, list[float]]) -> Mandel:
-    """h of every laboratory; k where at least five have the same number of replicates, two or more."""
+    """h of every laboratory; k of those with replicates (ISO 5725-2:1994, formula 10), where there are five of them.
+
+    The critical values of k are those of the commonest number of replicates, as the standard draws them where numbers differ.
+    """
     names = tuple(values)
     means = np.array([np.mean(values[name]) for name in names])
     spread = float(means.std(ddof=1))
     h = (means - means.mean()) / spread if spread > 0 else np.zeros(len(means))
     sizes = [len(values[name]) for name in names]
-    usual = max(set(sizes), key=sizes.count)
+    repeated = [size for size in sizes if size > 1]
     k: Floats | None = None
     critical: tuple[float, ...] = ()
-    if usual > 1 and sizes.count(usual) >= FEWEST:
-        variances = np.array([np.var(values[name], ddof=1) if len(values[name]) == usual else np.nan for name in names])
+    if len(repeated) >= FEWEST:
+        usual = max(set(repeated), key=repeated.count)
+        variances = np.array([np.var(values[name], ddof=1) if len(values[name]) > 1 else np.nan for name in names])
         pooled = float(np.nanmean(variances))
         k = np.sqrt(variances / pooled) if pooled > 0 else None
-        critical = tuple(k_critical(sizes.count(usual), usual, level) for level, _ in LEVELS)
+        critical = tuple(k_critical(len(repeated), usual, level) for level, _ in LEVELS)
     return Mandel(
         place=place_words(*place),
         laboratories=names,
