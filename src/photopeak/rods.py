@@ -55,6 +55,12 @@ class _Field:
         x, y = np.broadcast_arrays(x_mm[None, :] - x0, y_mm[:, None] - y0)
         return cls(x, y, np.hypot(x, y), np.arctan2(y, x), cylinder.radius_mm)
 
+    def cropped(self, image: Floats) -> tuple[Floats, _Field]:
+        """The image and the positions of the rows and columns that hold sectors."""
+        used = self.away_mm < WEDGE_RADII[1] * self.radius_mm
+        box = np.ix_(used.any(axis=1), used.any(axis=0))
+        return image[box], _Field(self.x_mm[box], self.y_mm[box], self.away_mm[box], self.angle[box], self.radius_mm)
+
     def wedge(self, middle: float, rod_mm: float) -> npt.NDArray[np.bool_]:
         """Pixels well inside the sector round the direction `middle`, not too near the axis for its rods."""
         off = np.abs((self.angle - middle + math.pi) % (2 * math.pi) - math.pi)
@@ -85,6 +91,7 @@ def _explained(image: Floats, field: _Field, rod_mm: float, middle: float) -> fl
 
 def _orientation(image: Floats, field: _Field, sizes: tuple[float, ...]) -> tuple[float, int]:
     """Direction of the largest rods' sector, and whether the next follows towards y (+1) or away (-1): the best of all."""
+    image, field = field.cropped(image)
 
     @cache
     def explained(rank: int, degrees: float) -> float:

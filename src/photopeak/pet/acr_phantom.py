@@ -297,9 +297,12 @@ def _rods(section: RodSection, count: int, noise: Noise | None) -> Iterator[Meas
         if sector is None or noise is None:
             yield one
             continue
-        shape = (count, *section.slab.shape)
-        pull, activity = np.broadcast_to(sector.pull / count, shape), np.broadcast_to(section.slab, shape)
-        yield MODULATION.of(one.value, math.sqrt(noise.variance(pull, activity)), rod_mm=sector.rod_mm)
+        rows, columns = (np.flatnonzero(sector.wedge.any(axis=axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        weights = (sector.pull * section.slab)[box]  # the same in every slice
+        reach = min(noise.correlation.shape[0] // 2, count - 1)
+        shared = sum((count - abs(k)) / count**2 * noise.plane_covariance(weights, k) for k in range(-reach, reach + 1))
+        yield MODULATION.of(one.value, noise.relative * math.sqrt(max(shared, 0.0)), rod_mm=sector.rod_mm)
 
 
 def _conversion(evidence: Evidence, volume: Volume) -> tuple[Conversion | None, tuple[Remark, ...]]:
