@@ -195,6 +195,8 @@ def negation(material: Material, elements: Elements, setting: Setting) -> Iterat
     for one in _concluded(material):
         if not one.abnormal or one.past or one.rest or one.compared:
             continue
+        if material.exam.type == "MPI" and one.organ.family == "heart":
+            continue  # perfusion_negation
         family = [f for f in findings if _family(one, f)]
         normal = [
             f

@@ -95,9 +95,11 @@ def suv(material: Material, elements: Elements, setting: Setting) -> Iterator[De
     """An SUV beyond any, or a liver or blood-pool reference that no patient has."""
     book = rule_book()["suv"]
     most = book.get(material.exam.type, book["OTHER"])
+    plain = material.report.plain
     for part in material.report.of("findings", "impression"):
         for found in SUV.finditer(material.report.plain, part.start, part.end):
-            if float(found.group(1)) > most:
+            dated = re.match(r"\s*[-./年]\s*\d", plain[found.end(1) :]) if len(found.group(1)) == 4 else None
+            if float(found.group(1)) > most and not dated:
                 yield defect(
                     material,
                     "SUV_IMPLAUSIBLE",
@@ -182,6 +184,22 @@ def ejection_fraction(material: Material, elements: Elements, setting: Setting) 
 
 
 NUMBER = r"\s*(?:值|约|为|:|=|≈|分别为)*\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d)"
+SCORES = re.compile(r"\bSSS\b\D{0,6}(\d{1,2})\D{1,8}?\bSRS\b\D{0,6}(\d{1,2})\D{1,8}?\bSDS\b\D{0,6}(\d{1,2})(?!\d)", re.I)
+ROUNDED = 1  # a program that leaves negative differences out gives an SDS a little higher
+
+
+@check
+def summed_scores(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """The summed difference score is stress less rest."""
+    for found in SCORES.finditer(material.report.plain):
+        stress, rest, difference = (int(one) for one in found.groups())
+        if abs(stress - rest - difference) > ROUNDED and stress >= rest:
+            yield defect(
+                material, "SUM_MISMATCH", Span(start=found.start(), end=found.end()),
+                en=f"{stress} - {rest} is not {difference}", zh=f"{stress} - {rest} 不为 {difference}",
+            )  # fmt: skip
+
+
 COUNTED = re.compile(
     r"共(?:见|有|计|检出)?\s*(\d{1,2})\s*(?:个|处|枚)[^。;\n]{0,24}?([左右])(?:侧|肺|叶)?[^。;\n\d左右]{0,4}(\d{1,2})\s*(?:个|处|枚)[^。;\n]{0,30}?([左右])(?:侧|肺|叶)?[^。;\n\d左右]{0,4}(\d{1,2})\s*(?:个|处|枚)"
 )
@@ -212,9 +230,10 @@ REPEATED = {
     ),
     "GFR": re.compile(rf"(?:总|双肾总?)\s*GFR[^。;,\d左右]{{0,6}}{NUMBER}|total GFR[^.;,\d]{{0,6}}{NUMBER}", re.I),
     **{name: re.compile(rf"\b{name}\b{NUMBER}") for name in ("SSS", "SRS", "SDS", "EDV", "ESV", "SUVR", "Centiloid")},
+    "GFR of a kidney": re.compile(rf"(?<!总)(?<!总肾)GFR\s*\(?{NUMBER}\s*mL", re.I),
     "uptake": re.compile(rf"摄(?:锝|碘|取)率{NUMBER}\s*%"),
 }
-STATES = REPEATED | {"GFR L": re.compile("GFR"), "GFR R": re.compile("GFR"), "GFR": re.compile("GFR")}
+STATES = {name: re.compile("GFR") if name.startswith("GFR") else words for name, words in REPEATED.items()}
 
 
 @check
@@ -226,6 +245,8 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
         return
     before = plain[: min(part.start for part in concluded)]
     numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
+    rates = [float(one) for said in re.findall(r"[^。\n]*GFR[^。\n]*", before) for one in re.findall(r"\d+\.\d+|\d{2,}", said)]
+    rates += [one + other for number, one in enumerate(rates) for other in rates[number + 1 :]]  # a total that was not stated
     for name, words in REPEATED.items():
         if not STATES[name].search(material.report.said("findings")):
             continue
@@ -233,7 +254,7 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
             for found in words.finditer(plain, part.start, part.end):
                 value = next(float(one) for one in found.groups() if one)
                 if _earlier(plain, found.start(), found.end()) or any(
-                    abs(value - one) <= max(0.51, 0.03 * value) for one in numbers
+                    abs(value - one) <= 0.51 for one in (rates if name.startswith("GFR") else numbers)
                 ):
                     continue
                 yield defect(
