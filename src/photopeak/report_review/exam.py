@@ -52,7 +52,9 @@ def _tracer() -> re.Pattern[str]:
     """A nuclide, optional, and a ligand; one pattern with a named group for each."""
     ligands = "|".join(f"(?P<{name}>{row['words']})" for name, row in _book()["tracer"].items())
     nuclides = "|".join(f"(?P<n{name}>{words})" for name, words in _book()["nuclide"].items())
-    return re.compile(rf"(?=[\[(0-9A-Za-z\u4e00-\u9fff])(?:(?:{nuclides})\]?[-\s]?\s?|(?<![A-Za-z]))(?:{ligands})(?![a-z])", re.I | re.A)
+    return re.compile(
+        rf"(?=[\[(0-9A-Za-z\u4e00-\u9fff])(?:(?:{nuclides})\]?[-\s]?\s?|(?<![A-Za-z]))(?:{ligands})(?![a-z])", re.I | re.A
+    )
 
 
 def nuclides_of(ligand: str) -> list[str]:

@@ -89,7 +89,9 @@ def _mention() -> re.Pattern[str]:
     english = sorted((w for w in organs() if w.isascii()), key=len, reverse=True)
     stations = [w for w in english if w[0].isdigit()]
     words = [w for w in english if not w[0].isdigit()]
-    firsts = "".join(sorted({word[0] for word in (*excluded, *chinese) if not word.isascii()}))  # where anything may begin at all
+    firsts = "".join(
+        sorted({word[0] for word in (*excluded, *chinese) if not word.isascii()})
+    )  # where anything may begin at all
     return re.compile(
         rf"(?=[A-Za-z0-9第左右双两峡颈胸腰骶{firsts}])(?:(?P<no>{'|'.join(map(re.escape, excluded))})|(?P<rib>{RIB})|(?P<level>{LEVEL})|(?P<organ>{'|'.join(map(re.escape, chinese))})"
         rf"|(?<![肺肝腺侧部体脏])(?P<lobe>[左右双两][侧]?叶|峡部|\b(?:left|right) lobe\b(?! of))"
