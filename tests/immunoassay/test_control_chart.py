@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from photopeak.cli import app
+from photopeak.figure import Dots
 from photopeak.immunoassay.control_chart import control_chart
 from photopeak.immunoassay.control_limits import components
 from photopeak.immunoassay.control_table import accepts_control
@@ -264,3 +265,10 @@ def test_a_very_long_table_is_charted_by_its_last_results(table):
     (chart,) = result.figures()
     assert len(chart.marks[-1].x) == 400
     assert "last 400" in chart.title.en
+
+
+def test_a_rule_that_stays_broken_is_written_at_the_chart_where_it_begins(table):
+    rows = [[n, 100.0 if n <= 5 else 106.0, 100, 4] for n in range(1, 21)]
+    (chart,) = control_chart(table("run,value,mean,sd", rows)).figures()
+    dots = next(mark for mark in chart.marks if isinstance(mark, Dots))
+    assert [(n, name.en) for n, name in enumerate(dots.names, 1) if name.en] == [(9, "4_1s")]

@@ -224,8 +224,7 @@ def _levey_jennings(series: Sequence[Series]) -> Chart:
     hidden = max(0, count - MOST_SHOWN)
     x = np.arange(1, count + 1, dtype=np.float64)[hidden:]
     z = np.concatenate([one.z for one in series]).astype(np.float64)[hidden:]
-    broken = [rules for one in series for rules in one.broken][hidden:]
-    names = tuple(Words(*(2 * (_name(rules),))) for rules in broken)
+    names = tuple(Words(name, name) for one in series for name in _names(one))[hidden:]
     levels = [
         Level(y=float(k), name=Words(*(2 * (_level(k),))), style="solid" if abs(k) in (0, 3) else "dotted")
         for k in range(-3, 4)
@@ -250,6 +249,12 @@ def _levey_jennings(series: Sequence[Series]) -> Chart:
 
 def _level(k: int) -> str:
     return "" if abs(k) < 2 else f"{'+' if k > 0 else '−'}{abs(k)} s"
+
+
+def _names(one: Series) -> list[str]:
+    """What is written at each result: a rule that stays broken is named where it begins, so that names do not cover each other."""
+    found = [_name(rules) for rules in one.broken]
+    return ["" if n > 0 and name == found[n - 1] else name for n, name in enumerate(found)]
 
 
 def _name(rules: Sequence[str]) -> str:
