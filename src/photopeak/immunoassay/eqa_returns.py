@@ -16,6 +16,7 @@ from photopeak.table import Table, TableError, censored, number, read_table
 from photopeak.words import Words
 
 COLUMNS = ("laboratory", "analyte", "sample", "value", "unit", "method", "instrument", "kit", "lot", "uncertainty", "status")
+NAMED = 8  #: laboratories named in one sentence
 TRACED = (*COLUMNS, "file", "row")
 LISTS = {
     "method": Words("method", "方法"),
@@ -114,7 +115,8 @@ def _of_file(table: Table, name: str, scheme: Scheme, problems: list[Problem]) -
         found.append(kept)
     laboratories = sorted({row["laboratory"] for row in found if row["laboratory"]})
     if len(laboratories) > 1:
-        shown = ", ".join(laboratories)
+        more = len(laboratories) - NAMED
+        shown = ", ".join(laboratories[:NAMED]) + (f" (+{more})" if more > 0 else "")
         words = Words(f"{name}: rows of several laboratories ({shown})", f"{name}：含多个实验室的行（{shown}）")
         problems.append(Problem(file=name, row=0, code="several_laboratories", words=words))
     return found
