@@ -231,6 +231,7 @@ REPEATED = {
     "GFR": re.compile(rf"(?:总|双肾总?)\s*GFR[^。;,\d左右]{{0,6}}{NUMBER}|total GFR[^.;,\d]{{0,6}}{NUMBER}", re.I),
     **{name: re.compile(rf"\b{name}\b{NUMBER}") for name in ("SSS", "SRS", "SDS", "EDV", "ESV", "SUVR", "Centiloid")},
     "GFR of a kidney": re.compile(rf"(?<!总)(?<!总肾)GFR\s*\(?{NUMBER}\s*mL", re.I),
+    "LVEF": re.compile(rf"(?:LV)?EF{NUMBER}\s*%"),
     "uptake": re.compile(rf"摄(?:锝|碘|取)率{NUMBER}\s*%"),
 }
 STATES = {name: re.compile("GFR") if name.startswith("GFR") else words for name, words in REPEATED.items()}
@@ -245,23 +246,34 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
         return
     before = plain[: min(part.start for part in concluded)]
     numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
-    rates = [float(one) for said in re.findall(r"[^。\n]*GFR[^。\n]*", before) for one in re.findall(r"\d+\.\d+|\d{2,}", said)]
+    rates = _beside("GFR", before)
     rates += [one + other for number, one in enumerate(rates) for other in rates[number + 1 :]]  # a total that was not stated
+    near = {"GFR": rates, "LVE": _beside("EF|射血", before)}
     for name, words in REPEATED.items():
         if not STATES[name].search(material.report.said("findings")):
             continue
         for part in concluded:
             for found in words.finditer(plain, part.start, part.end):
                 value = next(float(one) for one in found.groups() if one)
-                if _earlier(plain, found.start(), found.end()) or any(
-                    abs(value - one) <= 0.51 for one in (rates if name.startswith("GFR") else numbers)
-                ):
+                pool, least = (near[name[:3]], EXACT) if name[:3] in near else (numbers, WHOLE)
+                if _earlier(plain, found.start(), found.end()) or any(abs(value - one) <= least for one in numbers):
+                    continue
+                if any(abs(value - one) <= (2 * WHOLE if name == "LVEF" else WHOLE) for one in pool):
                     continue
                 yield defect(
                     material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
                     en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
                 )  # fmt: skip
                 return
+
+
+WHOLE, EXACT = 0.51, 0.051  # rounding to the unit, and to the first decimal
+
+
+def _beside(words: str, before: str) -> list[float]:
+    """The numbers of the sentences that hold one of these words."""
+    said = re.findall(rf"[^。\n]*(?:{words})[^。\n]*", before)
+    return [float(one) for sentence in said for one in re.findall(r"\d+\.\d+|\d{2,}", sentence)]
 
 
 TOLD_SUV = re.compile(r"SUV\s*(?:max|mean|peak)?\s*(?:约|为|:|=|≈)?\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d|\d)", re.I)
