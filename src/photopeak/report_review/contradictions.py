@@ -126,6 +126,14 @@ def _told_by_the_units(one: Defect, found: list[Defect]) -> bool:
     return one.code == "ACTIVITY_IMPLAUSIBLE" and any(a.start < b.end and b.start < a.end for a in one.evidence for b in pairs)
 
 
+def _told_by_the_place(one: Defect, found: list[Defect], plain: str) -> bool:
+    """A lesion of the impression that stands nowhere before has numbers that stand nowhere before: told once."""
+    if one.code != "VALUE_MISMATCH" or len(one.evidence) != 1:
+        return False
+    spans = [quote for other in found if other.code == "IMPRESSION_NOT_IN_FINDINGS" for quote in other.evidence[-1:]]
+    return any("。" not in plain[min(a.end, b.end) : max(a.start, b.start)] for a in one.evidence for b in spans)
+
+
 def contradictions(material: Material, elements: tuple[Element, ...], setting: Setting | None = None) -> tuple[Defect, ...]:
     """Every defect of the report, critical ones first, in order of the text within each severity."""
     from photopeak.report_review import (
@@ -139,7 +147,13 @@ def contradictions(material: Material, elements: tuple[Element, ...], setting: S
     assert value_contradictions
     by_name = {one.element: one for one in elements}
     found = [one for run in CHECKS for one in run(material, by_name, setting or Setting())]
-    found = [one for one in found if not _told_by_the_side(one, found) and not _told_by_the_units(one, found)]
+    found = [
+        one
+        for one in found
+        if not _told_by_the_side(one, found)
+        and not _told_by_the_units(one, found)
+        and not _told_by_the_place(one, found, material.report.plain)
+    ]
     unique = list({(one.code, one.evidence): one for one in found}.values())
     order = ("critical", "major", "minor")
     return tuple(sorted(unique, key=lambda one: (order.index(one.severity), one.evidence[0].start if one.evidence else 0)))

@@ -452,6 +452,7 @@ def only_in_findings(material: Material, elements: Elements, setting: Setting) -
             (f.organ.node and re.search(r"淋巴结|node", text, re.I))
             or (COLLECTIVE_BONE.search(text) and _bone(f))
             or re.search(r"上述|以上|所见(?:病灶|部位)|多发(?:转移|病灶|代谢|异常)|全身多发|广泛|炎|生理", text)
+            or re.search(r"病灶[^。;,]{0,8}(?:评分|表达|摄取)|(?:mi|yc?|c)T[0-4x]", text)  # told by score or stage
         ):
             continue
         if material.exam.type in ("RENAL", "THYROID") or _named_in(material, f, text):
@@ -535,14 +536,14 @@ def stated_sex(material: Material, elements: Elements) -> tuple[str, Span | None
     """M or F as the header says, and where; "" where it says neither or both."""
     own = elements.get("sex")
     if own is not None and own.evidence:
-        first = own.evidence[0]
-        words = material.report.plain[first.start : first.end + 1]
-        male, female = (
-            bool(re.search(r"男|(?<!fe)male|\bM\b", words, re.I | re.A)),
-            bool(re.search(r"女|female|\bF\b", words, re.I | re.A)),
-        )
-        if male != female:
-            return ("M" if male else "F"), Span(start=first.start, end=first.end)
+        for quote in own.evidence:
+            words = material.report.plain[quote.start : quote.end + 1]
+            male, female = (
+                bool(re.search(r"男|先生|(?<!fe)male|\bM\b", words, re.I | re.A)),
+                bool(re.search(r"女|female|\bF\b", words, re.I | re.A)),
+            )
+            if male != female:
+                return ("M" if male else "F"), Span(start=quote.start, end=quote.end)
     return material.header.get("sex", "")[:1].upper(), None
 
 

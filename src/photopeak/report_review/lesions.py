@@ -277,7 +277,7 @@ def _site(plain: str, one: _Mention) -> str:
 
 
 ABNORMAL = re.compile(
-    r"(?:摄取|代谢|活[性度]|吸收|浓聚|显影|放射性(?:分布)?|FDG|PSMA|示踪剂|显像剂)[^,。;]{0,8}?(?:增高|升高|增加|增强|活跃|异常|浓聚|缺损|稀疏|减低|降低|滞留|潴留)|高(?:摄取|代谢|表达|功能)|(?:^|[^无])浓聚|农聚|摄取灶|代谢高|浓集|结节|肿块|占位|转移|癌|瘤|破坏|缺损|稀疏|增大|肿大|增厚|软组织影|密度(?:影|灶|增高|减低)|低密度|高密度|病灶|灶|残留|受累|侵犯|浸润|积液|受压"
+    r"(?:摄取|代谢|活[性度]|吸收|浓聚|显影|放射性(?:分布)?|FDG|PSMA|示踪剂|显像剂)[^,。;]{0,8}?(?:增高|升高|增加|增强|活跃|异常|浓聚|缺损|稀疏|减低|降低|低于(?:对侧|健侧|正常)|滞留|潴留)|较(?:对侧|健侧|左侧?|右侧?)(?:明显|略|稍|显著)?(?:减?低|稀疏)|高(?:摄取|代谢|表达|功能)|(?:^|[^无])浓聚|农聚|摄取灶|代谢高|浓集|结节|肿块|占位|转移|癌|瘤|破坏|缺损|稀疏|增大|肿大|增厚|软组织影|密度(?:影|灶|增高|减低)|低密度|高密度|病灶|灶|残留|受累|侵犯|浸润|积液|受压"
     r"|磨玻璃|强化|阳性|梗阻|积水|变薄|萎缩|狭窄|复发|异常|摄碘|见[^,。;]{0,6}摄取|(?:轻|中|重|局灶|局限|弥漫|明显|[点片团条结环]{1,2}状)[^,。;]{0,4}摄取|未显影|(?:显影|皮质)[^,。;]{0,4}(?:淡|差|薄|延迟)|(?:偏|略|稍|明显|体积)(?:缩?小)|(?:功能|清除|排泄|下降|引流)[^,。;]{0,6}(?:减退|减低|受损|延缓|缓慢|不良|不畅|障碍)|肺不张|受损|血栓|脓肿|血肿|空洞|坏死|疑"
     r"|hypermetabol|avid|increased uptake|intense uptake|(?<!uniform )(?<!physiological )(?<!physiologic )(?<!normal )(?<!symmetric )(?<!homogeneous )(?<!background )uptake|lesion|mass|nodule|metasta|carcinoma|tumou?r|enlarged|thickening|focus|foci|defect|lymphadenopathy|sclerotic|lytic|effusion|abnormal|retention|dilat|delayed|obstruct|reduced|reduction|decreased|hydroneph|pelvic stasis|slightly large",
     re.I | re.A,

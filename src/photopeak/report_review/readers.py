@@ -427,7 +427,8 @@ def critical_findings(material: Material) -> tuple[Span, ...]:
         for one in words.finditer(material.report.plain, part.start, part.end):
             left, right = context.clause_around(material.report.plain, one.start(), one.end())
             clause = material.report.plain[left:right]
-            if not context.denied(clause, one.start() - left) and not excluded.search(clause):
+            within = context.NEGATED.search(one.group())  # 硬膜囊无受压
+            if not within and not context.denied(clause, one.start() - left) and not excluded.search(clause):
                 found.append(Span(start=one.start(), end=one.end()))
     return tuple(found)
 

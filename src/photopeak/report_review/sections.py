@@ -117,7 +117,12 @@ BARE = re.compile(rf"(?:^|(?<=[◆◇●■▲▶►★※♦]))[ ]*{NUMBERING}(
 HALVES = re.compile(r"[/()]|(?<=[A-Za-z])[ ]+(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])[ ]+(?=[A-Za-z])")  # Technique 方法
 
 
+INSTITUTION = re.compile(r"医院|中心(?!静脉|型|性)|研究[所院]|诊所|卫生院|hospital|\bcent(?:er|re)\b|clinic\b|institute", re.I)
+
+
 def _named(name: str) -> list[str]:
+    if INSTITUTION.search(name):
+        return []
     plain = name.strip().replace(" ", "") if re.search(r"[\u4e00-\u9fff]", name) else name.strip()
     kinds = [kind for kind, pattern in _headings() if pattern.fullmatch(plain)]
     if kinds or not (halves := HALVES.split(name.strip(" ()"))) or len(halves) < 2:
@@ -147,6 +152,17 @@ def _opening(plain: str, name: int) -> int:
     return left + before.start() if before else name
 
 
+CONCLUDES = re.compile(
+    r"(?<!临床)(?<!门诊)(?<!初步)(?<!入院)(?<!术前)(?<!送检)(?:诊断|影像|检查|核医学)?(?:结论|印象)(?!及目的)|impression|conclusion",
+    re.I,
+)
+
+
+def _concluding_anywhere(plain: str, start: int, end: int, kinds: list[str]) -> str | None:
+    """诊断结论(先行): what calls itself a conclusion is one wherever it stands."""
+    return "impression" if "impression" in kinds and CONCLUDES.search(plain, start, end) else None
+
+
 def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tuple[int, int, str]]:
     """Which part a heading of two meanings opens: 诊断 before the findings is clinical, after them the impression."""
     described = any("findings" in kinds for _, _, kinds in rows)
@@ -162,6 +178,7 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             kind = "impression"
         if kind == "impression" and kinds != ["impression"] and not seen and described:
             kind = "clinical"
+        kind = _concluding_anywhere(plain, start, end, kinds) or kind
         if (
             kind == "impression"
             and BARE_DIAGNOSIS.fullmatch(plain[start:end])

@@ -108,7 +108,7 @@ def calls(material: Material, elements: Elements, setting: Setting) -> Iterator[
 
 
 RESIDUE = re.compile(
-    r"_{2,}|(?<![A-Za-z])X{2,}(?![A-Za-z])|(?<![\dx ])x{2,}(?![a-z])|请选择|请(?:输入|填写)|待(?:填|补充|录入)(?!写完)|\{[^}\n]{0,20}\}|<[\u4e00-\u9fff][^<>\n]{0,12}>|\[\s*\]|\(\s+\)|\(\)|[?？]{3,}|\*{3,}(?![\d岁])|(?:…){3,}|[□☐](?=[\u4e00-\u9fff\s])|(?<=[\u4e00-\u9fff])○{2,}|@@|模板(?!版本|编?号|名称|:)"
+    r"_{2,}|(?<![A-Za-z])X{2,}(?![A-Za-z])|(?<![\dx ])x{2,}(?![a-z])|请选择|请(?:输入|填写)|待(?:填|补充|录入)(?!写完)|\{[^}\n]{0,20}\}|<(?:请|此处|在此|填|输入|选择?|待|插入|姓名|部位|大小|数值|描述|日期|医[师生]|签名|器官|侧别|左/右|有/无)[^<>\n]{0,12}>|\[\s*\]|\(\s+\)|\(\)|[?？]{3,}|\*{3,}(?![\d岁])|(?:…){3,}|[□☐](?=[\u4e00-\u9fff\s])|(?<=[\u4e00-\u9fff])○{2,}|@@|模板(?!版本|编?号|名称|:)"
 )
 
 
@@ -150,13 +150,13 @@ def another_patient(material: Material, elements: Elements, setting: Setting) ->
         for f in HEADER_AGE.finditer(plain, part.start, part.end)
     ]
     age = header[0] if header else None
-    for part in material.report.of("clinical", "technique", "findings", "impression", "comparison"):
+    for part in material.report.of("header", "clinical", "technique", "findings", "impression", "comparison"):
         for found in BODY_PERSON.finditer(plain, part.start, part.end):
             said = found.group("sex") or found.group("sex2") or found.group("sex3") or found.group("sex4")
             years = found.group("age") or found.group("age2") or found.group("age3") or found.group("age4")
             left, right = context.clause_around(plain, found.start(), found.end())
-            if context.FAMILY.search(plain[left:right]):
-                continue
+            if context.FAMILY.search(plain[left:right]) or (part.kind == "header" and not (found.group("sex") and years)):
+                continue  # in the header only a sentence of its own speaks of the patient again: 患者,女,43岁
             span = Span(start=found.start(), end=found.end())
             if sex and said and SEX_OF[said] != sex and shown and shown.end <= found.start():
                 yield defect(material, "COPY_PASTE", shown, span, en="another sex than in the header", zh="与表头性别不符")

@@ -16,7 +16,10 @@ from photopeak.report_review.sections import CONCLUDING, Span
 
 Elements = dict[str, Element]
 MBQ = {"mbq": 1.0, "mci": 37.0, "gbq": 1000.0, "kbq": 1e-3, "uci": 0.037, "μci": 0.037}
-ACTIVITY = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq|kBq|[uμ]Ci)(?!\s*[/·]\s*(?:kg|ml|h|周期|次|疗程|cycle))", re.I)
+ACTIVITY = re.compile(
+    r"(?:(?<=PSMA-1007)|(?<![\d.])(?!(?<=PSMA-)1007\d))(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq|kBq|[uμ]Ci)(?!\s*[/·]\s*(?:kg|ml|h|周期|次|疗程|cycle))",
+    re.I,
+)
 PAIR = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq)\s*[(/=,]?\s*(?:约|即|合|相当于|or)?\s*(\d+(?:\.\d+)?)\s*(MBq|mCi|GBq)\)?", re.I
 )
