@@ -303,7 +303,7 @@ def judged(material: Material) -> tuple[Element, ...]:
     return tuple(_judged(material, rule) for rule in rules(material.exam.type))
 
 
-STRUCTURAL = frozenset(("hybrid", "hybrid_lesion", "critical"))  # what the kind of examination rules out, whatever the words
+STRUCTURAL = frozenset(("hybrid", "hybrid_lesion"))  # what the kind of examination rules out, whatever the words
 
 
 def _judged(material: Material, rule: ElementRule) -> Element:

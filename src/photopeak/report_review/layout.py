@@ -59,6 +59,11 @@ def laid_out(text: str) -> Layout:
     return Layout(words, tuple(place for _, place in made))
 
 
+ANGLED = re.compile(
+    r"(?<![<\u4e00-\u9fff])(?P<label>[\u4e00-\u9fff]{2,6})(?P<open><)[^<>\n]{1,60}(?P<close>>)"
+)  # 姓名<张三> 性别<男>
+COMMA = re.compile(r"^[ ]*[\u4e00-\u9fff]{1,5}(?:ID|CT)?(?P<sign>,)(?=[^\s,])", re.M)  # 姓名,张三 of a spreadsheet
+STROKE = re.compile("丨")
 STARRED = re.compile(r"\*\*(?P<name>[\u4e00-\u9fffA-Za-z][\u4e00-\u9fffA-Za-z /]{0,11})\*\*(?=[ ]*:?[ ]*\S)")
 TAG = re.compile(r"<(?P<name>[\u4e00-\u9fffA-Za-z][^<>=\n]{0,15})>(?=[^<>]{0,4000}</(?P=name)>)|</[^<>\n]{1,16}>")
 
@@ -79,6 +84,13 @@ def _untagged(characters: Characters) -> Characters:
         else:
             change |= dict.fromkeys(range(found.start(), found.end() - 1), "")
             change[found.end() - 1] = "  "
+    angled = list(ANGLED.finditer(plain))
+    for found in angled if len(angled) >= 3 else ():
+        change[found.start("open")], change[found.start("close")] = ":", "  "
+    comma = list(COMMA.finditer(plain))
+    change |= {found.start("sign"): ":" for found in comma} if len(comma) >= 6 else {}
+    stroke = list(STROKE.finditer(plain))
+    change |= {found.start(): ":" for found in stroke} if len(stroke) >= 3 else {}
     if not change:
         return characters
     return [(sign, place) for number, (one, place) in enumerate(characters) for sign in change.get(number, one)]

@@ -47,7 +47,7 @@ PERSON = r"[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{0,4}[\u4e00-\u9fff])?[*xX某○]{
 NO_NAME = r"(?!(?:患者|病人|病患|受检|客户|姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女|男|及|与|于|为|因|病史|自|近|来|行|有|无|既往|取|仰|空腹|静|禁))"
 NO_LABEL = r"(?!(?:姓名|性别|年龄|编号|科室|检查|报告|信息|资料|基本|ID|门诊|住院|女\b|男\b))"  # after a label of a name, any surname may stand
 NAMED = re.compile(
-    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*|P(?:AT)?_?)?name|patient|(?<![A-Za-z])PT(?=\s*:))\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
+    rf"(?P<label>(?:患者|病人|病患|病员|患儿|客户|被检者|受检[者人])?(?:姓\s*名|名字)|基本(?:信息|资料|情况)?(?=\s*:)|(?:患者|病人|病患|病员|患儿|客户|体检者|就诊者|被检者|受检[者人])(?:信息|资料|情况)?|(?:patient(?:'s)?\s*|P(?:AT)?_?)?name|patient|(?<![A-Za-z])PT(?=\s*:))\s*(?:(?<=名)[\]:|/ ]+\s*{NO_LABEL}|[\]:|/ ]+\s*{NO_NAME})(?P<name>{PERSON})(?=[\s,;|/(。]|$)",
     re.I | re.M | re.A,
 )
 WITH_SEX = re.compile(
@@ -117,8 +117,8 @@ DATE = filled("{date}")
 FULL_DATE = r"(?:(?<![\d/.-])1[01]\d[/.-](?:0[1-9]|1[0-2])[/.-](?:0[1-9]|[12]\d|3[01])|(?:民国\s*)?(?<!\d)1[01]\d\s*年\s*(?:1[0-2]|0?[1-9])\s*月\s*(?:3[01]|[0-2]?\d)\s*日|(?<![\d/])(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])/(?:19|20)\d{2}|(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ -]{month}\.?[ ,-]+(?:19|20)\d{2}|{month}\.?[ -]+\d{1,2}(?:st|nd|rd|th)?[ ,-]+(?:19|20)\d{2}|二[〇零○Oo0][〇零○一二三四五六七八九]{2}\s*年\s*[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|(?:19|20)\d{2}\s*[-./年]\s*(?:1[0-2]|0?[1-9])\s*[-./月]\s*(?:3[01]|[0-2]?\d)\s*日?|20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))(?!\d)"
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
-EXAM_LABEL = r"(?:检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|STUDY_?DATE|EXAM_?DATE|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
-REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|发报|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
+EXAM_LABEL = r"(?:上机|检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|STUDY_?DATE|EXAM_?DATE|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
+REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|发报|发放|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|rpt|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 NO_TITLE = "".join(
     f"(?<!{word})" for word in ("CT", "MR", "诊断", "检查", "显像", "扫描", "影像", "随访", "ECT", "描述")
@@ -127,7 +127,7 @@ SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after
 BOTH_DATES = rf"检查[及和与、/]\s*报告(?:日期|时间)?\s*(?:均|同)?为?\s*[:]?\s*{DATE}"
 EXAM_DATE = re.compile(rf"{BOTH_DATES}|(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"{BOTH_DATES}|(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*\(?(?:报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告",
+    rf"{BOTH_DATES}|(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:\d{{1,2}}:\d{{2}}\s*)?\(?(?:出?报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告|报告(?:完成|签发|出具|发出)?于\s*{DATE}|(?:^|[|\s])报\s*{DATE}",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
@@ -180,8 +180,9 @@ def report_date(material: Material) -> Span | None:
     """Where the date of the report stands: labelled, else a date beside the signature, else the second bare date of the header."""
     for span in _dates(material, REPORT_DATE, "header", "signature", "limits", "advice", "impression"):
         return span
-    for span in _dates(material, ANY_DATE, "signature"):
-        return span
+    for pattern in (ANY_DATE, SHORT):
+        for span in _dates(material, pattern, "signature"):
+            return span
     return next(_dates(material, REPORT_DATE, "clinical", "technique", "comparison"), None)
 
 
@@ -374,12 +375,56 @@ def recommendation(material: Material, rule: ElementRule) -> Found:
 @_reader
 def lesion_location(material: Material, rule: ElementRule) -> Found:
     spans = tuple(one.span for one in material.lesions)
-    return ("present", spans[:3]) if spans else ("absent", ())
+    if spans:
+        return "present", spans[:3]
+    for part in material.report.of("findings"):
+        for found in UNEVEN.finditer(material.report.plain, part.start, part.end):
+            left, right = context.clause_around(material.report.plain, found.start(), found.end())
+            if not context.denied(material.report.plain[left:right], found.start() - left):
+                return "partial", (Span(start=left, end=right),)
+    return "absent", ()
 
 
+UNEVEN = re.compile(r"[轻中重]度[^。;,\n]{0,4}(?:减低|增高|降低|稀疏|浓聚)|稀疏|缺损|浓聚灶|局灶性?浓聚|受损|变薄")
 LAST_NAME = re.compile(
     r"(?:^|\n)[ ]*(?![\u4e00-\u9fff·]{0,3}(?:未见|正常|[阴阳]性|癌|瘤|炎|转移|病|异常|复发|结节|报告|医院|同前))(?P<name>[\u4e00-\u9fff·]{2,4})[ ]*(?:\n?[ ]*[\d年月日:./ -]{6,24})?\s*$"
 )
+
+
+ROLE = re.compile(
+    r"电子签[名字]|签[名字]|署名|报告(?:医[师生]|者|人)?|诊断(?:医[师生]|者)|审核(?:医[师生]|者|人)?|复核|复审|审签|核准|起草|书写|记录|指导|初审"
+    r"|主治(?:医[师生])?|(?:副?主任|住院)(?:医[师生]|医)?|医[师生]|上级|[报审核写](?=\s*[:])|Finali[sz]ed|Dictated|Sig(?:ned)?|\bDr\b\.?|\bMD\b|\b[RASV]\b",
+    re.I | re.A,
+)
+AT_THE_END = re.compile(r"[\d年月日:./ -]{6,24}|[\s/|;,、。〇○‖()\[\]:·.-]")
+
+
+def signed(material: Material) -> tuple[Span, ...]:
+    """Names that stand alone on one of the last lines, with nothing beside them but roles, dates and signs: at most two."""
+    plain = material.report.plain.rstrip()
+    for line in list(re.finditer(r"[^\n]+", plain))[-1:-3:-1]:
+        words = ROLE.sub(lambda found: " " * len(found.group()), line.group())
+        names = list(re.finditer(r"(?<![\u4e00-\u9fff])[\u4e00-\u9fff]{2,4}(?![\u4e00-\u9fff])", words))
+        rest = AT_THE_END.sub("", re.sub(r"[\u4e00-\u9fff]{2,4}", "", words))
+        if 1 <= len(names) <= 2 and not rest and not NO_SIGNER.search(words):
+            return tuple(Span(start=line.start() + one.start(), end=line.start() + one.end()) for one in names)
+    return ()
+
+
+NO_SIGNER = re.compile(
+    r"未见|正常|[阴阳]性|癌|瘤|炎|转移|异常|复[发查]|结节|报告|医院|同前|随[访诊]|结合|临床|建议|日期|时间|科(?=\s|$)"
+)
+
+
+CHECKED = re.compile(r"(?:审|核|复|上级|verif\w*|review\w*|approv\w*|check\w*)[^\n]{0,6}$", re.I)
+
+
+@_reader
+def reviewer(material: Material, rule: ElementRule) -> Found:
+    """By its patterns, else the second of two names alone on the last line."""
+    status, spans = by_patterns(material, rule)
+    names = signed(material) if status == "absent" else ()
+    return ("present", names[1:]) if len(names) == 2 else (status, spans)
 
 
 @_reader
@@ -387,7 +432,12 @@ def author(material: Material, rule: ElementRule) -> Found:
     """By its patterns, else a name alone on the last line of the report."""
     status, spans = by_patterns(material, rule)
     last = LAST_NAME.search(material.report.plain) if status == "absent" else None
-    return ("present", (Span(start=last.start("name"), end=last.end("name")),)) if last else (status, spans)
+    if last:
+        return "present", (Span(start=last.start("name"), end=last.end("name")),)
+    names = signed(material) if status == "absent" else ()
+    if names and not CHECKED.search(material.report.plain, max(0, names[0].start - 8), names[0].start):
+        return "present", names[:1]
+    return status, spans
 
 
 @_reader

@@ -172,6 +172,8 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
         kind = kinds[0]
         if "findings" in kinds and not seen and GIVES.search(plain, end, _line_end(plain, end)):
             kind = "technique"  # 灌注: 静脉注射..., under the method
+        elif "findings" in kinds and "impression" in kinds and seen:
+            kind = "impression"  # 判读 after 所见
         elif "findings" in kinds:
             kind, seen = "findings", True
         elif "impression" in kinds and (seen or not described or kinds == ["impression"]):
@@ -179,12 +181,8 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
         if kind == "impression" and kinds != ["impression"] and not seen and described:
             kind = "clinical"
         kind = _concluding_anywhere(plain, start, end, kinds) or kind
-        if (
-            kind == "impression"
-            and BARE_DIAGNOSIS.fullmatch(plain[start:end])
-            and not seen
-            and any("impression" in later for at, _, later in rows if at > start)
-        ):
+        bare = "clinical" in kinds or BARE_DIAGNOSIS.fullmatch(plain[start:end])  # 诊断, 诊断/目的
+        if kind == "impression" and bare and not seen and any("impression" in later for at, _, later in rows if at > start):
             kind = "clinical"  # a diagnosis before a conclusion, in a report without a heading of findings
         if (
             kind == "comparison"
@@ -192,10 +190,8 @@ def _chosen(plain: str, rows: list[tuple[int, int, list[str]]]) -> Iterator[tupl
             and not IMAGED.search(plain, end, _line_end(plain, end))
         ):
             kind = "clinical"  # 既往: followed by the patient's history
-        if kind == "technique" and PHASE.fullmatch(plain[start:end]):
-            line = plain[end : _line_end(plain, end)]
-            if PERFUSED.search(line) and not DOES.search(line) and not STRESSED.search(line):
-                kind, seen = "findings", True
+        if kind == "technique" and _phase_described(plain, start, end):
+            kind, seen = "findings", True
         if kind == "technique" and seen and _describes(plain, start, end):
             kind = "findings"
         if ONLY_A_NAME.match(plain, end) and (seen or not described):
@@ -215,6 +211,13 @@ def _last_result(plain: str, rows: list[tuple[int, int, list[str]]]) -> list[tup
     if not RESULT.fullmatch(plain[rows[last][0] : rows[last][1]]):
         return rows
     return [*rows[:last], (rows[last][0], rows[last][1], ["impression"]), *rows[last + 1 :]]
+
+
+def _phase_described(plain: str, start: int, end: int) -> bool:
+    """负荷: 下壁稀疏..., the images of a phase and not how it was made."""
+    line = plain[end : _line_end(plain, end)]
+    seen = PHASE.fullmatch(plain[start:end]) and PERFUSED.search(line)
+    return bool(seen) and not DOES.search(line) and not STRESSED.search(line)
 
 
 def _describes(plain: str, start: int, end: int) -> bool:
@@ -318,7 +321,9 @@ def _in_header(plain: str, row: tuple[int, int, str]) -> bool:
     """检查:2025-06-20, 报告:2025-06-21, 诊断医师: name a date or a person, and open no part."""
     start, end, kind = row
     rest = plain[end : end + 24].lstrip(" |")
-    if kind in ("findings", "technique", "signature") and re.match(r"\d{2,4}\s*[-./年]\s*\d{1,2}", rest):
+    if kind in ("findings", "technique", "signature") and re.match(
+        r"\d{2,4}\s*[-./年]\s*\d{1,2}|\d{1,2}[-/ ][A-Z][a-z]{2}", rest
+    ):
         return True
     return kind == "technique" and plain[start:end].startswith("显像") and rest[:1].isdigit() and "号" in plain[start:end]
 
