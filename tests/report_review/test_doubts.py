@@ -59,17 +59,20 @@ def test_what_another_element_has_claimed_raises_no_doubt():
 def test_the_name_stays_out_of_a_doubt():
     text = REPORT.replace("姓名：闻人语　性别：男　年龄：61岁", "系闻人先生所做，年龄：61岁")
     found = element(text, "name")
-    assert found.status == "not_assessable"
+    assert found.status == "present"
+    assert found.reason is not None
     assert all(len(quote.text) == 1 for quote in found.evidence)
     assert "闻人先生" not in found.reason.zh
 
 
-def test_an_unasked_question_needs_no_answer_a_doubted_one_does():
+def test_an_unasked_question_needs_no_answer_one_that_a_cue_tells_does():
     text = REPORT.replace("临床诊断：右肺上叶腺癌术后2年。检查目的：评估复发。\n", "")
     assert element(text, "indication").status == "absent"
     assert element(text, "answers_question").status == "not_applicable"
     text = text.replace("检查方法：", "检查方法：近日咳甚。")
-    assert element(text, "indication").status == "not_assessable"
+    found = element(text, "indication")
+    assert found.status == "present"
+    assert found.reason.zh == "仅据字样“咳”判为有"
     assert element(text, "answers_question").status == "present"
 
 

@@ -1,7 +1,8 @@
 """Doubt before an accusation: where something like a missing element stands in the text, it is not assessable, not absent.
 
 The strict patterns of the packs decide what is present. For what they do not find, weak cues (`weak` in packs/*.toml: vocabulary, units, labels,
-typical values) are looked for; one of them, not claimed by another element, is shown to a person instead of a proposal of absence.
+typical values) are looked for; one of them, not claimed by another element, is shown to a person instead of a proposal of absence. Of elements that
+hardly a report leaves out (`weak_counts`), a cue that stands there counts as the element itself, and the verdict says that it rests on a cue alone.
 """
 
 from __future__ import annotations
@@ -45,15 +46,14 @@ def _doubted(material: Material, verdict: Element, rule: ElementRule, claims: tu
     cue = next(_cues(material, rule, claims), None)
     if cue is None:
         return verdict
-    if rule.id == "name":  # the name itself stays out of every result
-        quote = material.quote(Span(start=cue.start, end=cue.start + 1))
-        reason = Words("something like a name stands in the text; a person must look", "文中有类似姓名的字样，须人工查看")
-    else:
-        quote = material.quote(cue)
-        reason = Words(
-            f"something like it stands in the text: “{quote.text}”; a person must look",
-            f"文中有类似字样“{quote.text}”，须人工查看",
-        )
+    named = rule.id != "name"  # the name itself stays out of every result
+    quote = material.quote(cue if named else Span(start=cue.start, end=cue.start + 1))
+    if rule.weak_counts:
+        reason = Words(f"read by a cue alone: “{quote.text}”", f"仅据字样“{quote.text}”判为有") if named else Words("read by a cue alone", "仅据字样判为有")  # fmt: skip
+        return replace(verdict, status="present", evidence=(quote,), reason=reason)
+    reason = Words(
+        f"something like it stands in the text: “{quote.text}”; a person must look", f"文中有类似字样“{quote.text}”，须人工查看"
+    )
     return replace(verdict, status="not_assessable", evidence=(quote,), reason=reason)
 
 

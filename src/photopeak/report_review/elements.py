@@ -79,6 +79,7 @@ class ElementRule:
     weak_parts: tuple[str, ...] = ()
     weak_free: bool = False
     weak_affirmed: bool = False
+    weak_counts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,7 @@ def _rule(row: Mapping[str, Any], pack: str, fingerprint: str) -> ElementRule:
             "vague",
             "weak_free",
             "weak_affirmed",
+            "weak_counts",
         )
         if key in row
     }
