@@ -139,7 +139,7 @@ def reports_command(
     """A PDF for each laboratory, the summary, certificates, and the list of their hashes / 各室报告、总结、证书与哈希清单"""
     from photopeak.immunoassay.eqa_round import read_round
     from photopeak.immunoassay.scheme import SchemeError
-    from photopeak.present.eqa_pdf import papers, write_papers
+    from photopeak.present.eqa_pdf import number_of_papers, papers, write_papers
 
     with _said(lang) as language:
         one = read_round(round_file.read_text("utf-8"))
@@ -154,7 +154,7 @@ def reports_command(
         out.mkdir(parents=True, exist_ok=True)
         tasks = papers(scores, _scheme(scheme), language, out, certificates=certificates)
         with _pool(workers) as map_, _bar(language) as told:
-            written = write_papers(tasks, map_, told)
+            written = write_papers(tasks, map_, told, of=number_of_papers(scores, certificates=certificates))
         listed = {
             "round": one.round,
             "version": one.version,

@@ -22,7 +22,6 @@ from photopeak.words import Language, Words
 
 WIDTH, HEIGHT = 200.0, 18.0
 REACH = 1.6  #: of the allowable error, that a plot shows to either side
-DOT = "a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0"
 PLAIN_REACH = 40.0  #: per cent, where no allowable error is known
 Place = tuple[str, str, str]
 
@@ -56,7 +55,7 @@ SAY = {
     ),
     "legend": Words(
         "blue: this laboratory, grey: its method group, band: assigned value ± U (k = 2), dashed: allowable error",
-        "蓝点：本实验室；灰点：同方法组；色带：指定值 ± U（k = 2）；虚线：允许误差",
+        "蓝点：本实验室；灰线：同方法组；色带：指定值 ± U（k = 2）；虚线：允许误差",
     ),
     "included": Words(
         "A consensus includes the laboratory itself. A result without a return counts as not acceptable.",
@@ -287,9 +286,9 @@ def ground(peers: Iterable[float], limit: tuple[float, float] | None, band: floa
     body += path(f"M0 9H{number(WIDTH)}", LINE, 0.8) + path(f"M{number(WIDTH / 2)} 2V16", INK_3, 0.8)
     for edge in limit or ():
         body += path(f"M{number(_at(edge, limit))} 1V17", TONES["provisional"].mark, 1, dash="3 2")
-    # laboratories that would cover each other are one dot
-    dots = "".join(f"M{number(x - 2.6)} 9{DOT}" for x in sorted({2 * round(_at(value, limit) / 2) for value in peers}))
-    return body + (element("path", d=dots, fill="#9fadb9", stroke=PAPER, stroke_width=0.5) if dots else "")
+    # a stroke each, not a dot: thousands of round shapes would be most of the work of setting a round's papers
+    strokes = "".join(f"M{number(x)} 5.5V12.5" for x in sorted({2 * round(_at(value, limit) / 2) for value in peers}))
+    return body + (path(strokes, "#9fadb9", 1.1) if strokes else "")
 
 
 def _at(percent: float, limit: tuple[float, float] | None) -> float:

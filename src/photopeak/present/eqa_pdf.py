@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -84,6 +84,11 @@ def papers(
     yield str(out / "summary.pdf"), summary_pages(scores, scheme, language)
 
 
+def number_of_papers(scores: PerformanceScores, *, certificates: bool = True) -> int:
+    """How many papers a round has."""
+    return len(by_laboratory(scores)) * (2 if certificates else 1) + 1
+
+
 def file_name(laboratory: str) -> str:
     """The code of a laboratory as the name of a file; the same for the same code, different for different ones."""
     plain = "".join("_" if one in BAD_IN_NAMES or ord(one) < 32 else one for one in laboratory).strip(". ")[:60]
@@ -98,17 +103,27 @@ class Written:
     certificates: Mapping[str, str]
 
 
-def write_papers(tasks: Iterable[tuple[str, dict[str, Any]]], map_: Any = map, told: Told | None = None) -> Written:
-    """Write all papers by `map_` (a pool's, for several processes)."""
-    tasks = list(tasks)
-    kinds = {place: document["kind"] for place, document in tasks}
+def write_papers(
+    tasks: Iterable[tuple[str, dict[str, Any]]], map_: Any = map, told: Told | None = None, *, of: int | None = None
+) -> Written:
+    """Write all papers by `map_` (a pool's, for several processes); `told` hears how many of `of` are written.
+
+    The first are typeset while the next are composed: none waits for all.
+    """
+    kinds: dict[str, str] = {}
+
+    def noted() -> Iterator[tuple[str, dict[str, Any]]]:
+        for place, document in tasks:
+            kinds[place] = document["kind"]
+            yield place, document
+
     files, certificates = {}, {}
-    for n, (place, sha256, content) in enumerate(map_(write_paper, tasks), 1):
+    for n, (place, sha256, content) in enumerate(map_(write_paper, noted()), 1):
         files[place] = sha256
         if kinds[place] == "certificate":
             certificates[place] = content
         if told is not None:
-            told(n, len(tasks))
+            told(n, of or len(kinds))
     return Written(files=files, certificates=certificates)
 
 
