@@ -9,7 +9,7 @@ import pytest
 
 from photopeak.evidence import Evidence, EvidenceFile
 from photopeak.procedure import Refused
-from photopeak.report_review.audit import accepts, audit
+from photopeak.report_review.audit import accepts, audit, audited
 from photopeak.table import read_table
 from photopeak.text import TextDocument, read_text
 
@@ -139,3 +139,27 @@ def test_a_page_without_text_is_never_called_absent():
 def test_read_text_reads_both_encodings_alike():
     text = "全身骨显像\n所见：未见异常。\n印象：未见骨转移。\n"
     assert read_text(text.encode("gb18030"), "a.txt").text == read_text(text.encode("utf-8"), "a.txt").text
+
+
+def _codes(text):
+    return {one.code for one in audited(TextDocument(text=text, format="txt")).defects if one.severity == "critical"}
+
+
+BONES = (
+    "全身骨显像报告\n姓名:庾某 性别:男 年龄:66岁\n检查日期:2025-02-19\n临床诊断:肺癌化疗后\n检查方法:静脉注射99mTc-MDP 925 MBq,4小时后全身前后位采集。\n"
+    "所见:{}\n诊断:{}\n报告医师:甲某 审核医师:乙某\n"
+)
+
+
+def test_a_skeleton_without_a_focus_has_no_metastases_in_the_impression():
+    even = "颅骨、脊柱、骨盆及四肢骨显影清楚,全身各骨均未见异常浓聚。双肾显影。"
+    assert "NEGATION_CONTRADICTION" in _codes(BONES.format(even, "全身多发骨转移瘤。"))
+    assert "NEGATION_CONTRADICTION" not in _codes(BONES.format(even, "未见骨转移征象。"))
+    assert "NEGATION_CONTRADICTION" not in _codes(BONES.format("L3椎体见浓聚灶,余全身骨骼未见异常。", "L3骨转移。"))
+
+
+def test_a_change_of_suv_in_per_cent_is_no_suv():
+    found = "右颈淋巴结SUVmax 1.5,较前ΔSUVmax 92.5%。肝脏SUVmax 2.6。"
+    text = f"18F-FDG PET/CT报告\n姓名:甘某 性别:女 年龄:34岁\n方法:静脉注射18F-FDG 222 MBq,60分钟后采集。\n所见:{found}\n结论:完全代谢缓解。\n"
+    assert "SUV_IMPLAUSIBLE" not in _codes(text)
+    assert "SUV_IMPLAUSIBLE" in _codes(text.replace("92.5%", "925"))

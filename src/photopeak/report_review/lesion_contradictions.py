@@ -255,6 +255,32 @@ def perfusion_negation(material: Material, elements: Elements, setting: Setting)
             return
 
 
+WHOLE_NORMAL = re.compile(
+    r"(?:全身(?:各|诸)?(?:部位)?骨骼?|诸骨|各骨|骨骼系统|全身|(?:扫描|检查|显像)范围内?)[^。;\n]{0,12}未见(?:明显|明确|确切)?(?:异常|局灶|病理性?)(?!外)"
+)
+SPREAD = re.compile(r"(?:多发|广泛|全身|骨)[^。;,]{0,8}转移")
+
+
+@check
+def whole_negation(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
+    """A body, or a skeleton, that is normal throughout in the findings and full of metastases in the impression."""
+    findings = _described(material)
+    plain = material.report.plain
+    even = next(
+        (one for part in material.report.of("findings") for one in WHOLE_NORMAL.finditer(plain, part.start, part.end)), None
+    )
+    if even is None or any(f.abnormal or f.suvs or f.sizes for f in findings):
+        return
+    for part in material.report.of("impression"):
+        told = _affirmed_words(plain, part.start, part.end, SPREAD)
+        if told:
+            yield defect(
+                material, "NEGATION_CONTRADICTION", Span(start=even.start(), end=even.end()), told,
+                en="normal in the findings, diseased in the impression", zh="所见为未见异常，结论为有病变",
+            )  # fmt: skip
+            return
+
+
 def _affirmed_words(plain: str, start: int, end: int, words: re.Pattern[str]) -> Span | None:
     """The first of these words that its clause neither denies, doubts, dates back nor leaves to others."""
     for found in words.finditer(plain, start, end):

@@ -299,7 +299,7 @@ SIZE = re.compile(
     re.I | re.A,
 )
 SUV = re.compile(
-    r"SUV\s*(?:-?\s*(?:max|mean|peak|bw|lbm|最大值|平均值?|值)*)?\s*(?:值|最大值?)?\s*(?:约|为|:|=|≈|of|is|~|,)*\s*(\d+(?:\.\d+)?)(?:\s*[-~、]\s*(\d+(?:\.\d+)?))?",
+    r"SUV\s*(?:-?\s*(?:max|mean|peak|bw|lbm|最大值|平均值?|值)*)?\s*(?:值|最大值?)?\s*(?:约|为|:|=|≈|of|is|~|,)*\s*(\d+(?:\.\d+)?)(?![\d.]*\s*%)(?:\s*[-~、]\s*(\d+(?:\.\d+)?))?",
     re.I | re.A,
 )
 REFERENCE = re.compile(

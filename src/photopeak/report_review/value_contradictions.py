@@ -279,7 +279,7 @@ def _beside(words: str, before: str) -> list[float]:
     return [float(one) for sentence in said for one in re.findall(r"\d+\.\d+|\d{2,}", sentence)]
 
 
-TOLD_SUV = re.compile(r"SUV\s*(?:max|mean|peak)?\s*(?:约|为|:|=|≈)?\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d|\d)", re.I)
+TOLD_SUV = re.compile(r"SUV\s*(?:max|mean|peak)?\s*(?:约|为|:|=|≈)?\s*(\d+(?:\.\d+)?)(?!\s*[-~～]\s*\d|\d|[\d.]*\s*%)", re.I)
 
 
 @check
