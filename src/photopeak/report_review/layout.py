@@ -89,6 +89,7 @@ def _untagged(characters: Characters) -> Characters:
         change[found.start("open")], change[found.start("close")] = ":", "  "
     comma = list(COMMA.finditer(plain))
     change |= {found.start("sign"): ":" for found in comma} if len(comma) >= 6 else {}
+    change |= {number: "|" for number, one in enumerate(plain) if one == "∥"}
     stroke = list(STROKE.finditer(plain))
     change |= {found.start(): ":" for found in stroke} if len(stroke) >= 3 else {}
     if not change:
@@ -469,7 +470,7 @@ BRACKETED = re.compile(r"(?<=:)[ ]*(?P<open>\[)[^\[\]\n]{1,40}(?P<close>\])")
 
 
 EQUALS = re.compile(
-    r"(?:^|(?<=[;|,\]。]))[ ]*(?:[\u4e00-\u9fff/]{2,8}|[A-Z][A-Z_]{1,11})[ ]*=(?=[ ]*\S)", re.M
+    r"(?:^|(?<=[;|,\]。]))[ ]*(?:[\u4e00-\u9fff/]{2,8}|[A-Z][A-Za-z_]{1,11})[ ]*=(?=[ ]*\S)", re.M
 )  # 姓名=张三 ; 性别=女, PNAME=张三|SEX=男
 
 

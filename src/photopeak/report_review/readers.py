@@ -55,7 +55,7 @@ WITH_SEX = re.compile(
     re.I | re.M | re.A,
 )
 UNLABELLED = re.compile(
-    rf"(?:^|[|/\]:》]|\s)(?:门诊|住院|急诊|体检)?\s*(?:(?:患者|病人|病患|受检者)\s*)?{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})[\s,/|(、]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
+    rf"(?:^|[|/\]:》]|\s)(?:门诊|住院|急诊|体检)?\s*(?:(?:患者|病人|病患|受检者)\s*)?{NO_NAME}(?P<name>[\u4e00-\u9fff](?:[\u4e00-\u9fff·]{{0,3}}[\u4e00-\u9fff])?[*xX某○]{{0,3}}|[A-Z][a-z]+(?:,? [A-Z][a-z]*\.?){{1,3}})\]?[\s,/|(、\[]+(?:男|女|[MF]\b|(?:fe)?male|\d{{1,3}}\s*(?:岁|Y\b|years?))",
     re.M | re.A,
 )
 
@@ -118,16 +118,16 @@ FULL_DATE = r"(?:(?<![\d/.-])1[01]\d[/.-](?:0[1-9]|1[0-2])[/.-](?:0[1-9]|[12]\d|
 FULL_DATE = filled(FULL_DATE)
 ANY_DATE = re.compile(rf"(?<![\d.A-Za-z-]){FULL_DATE}", re.A)
 EXAM_LABEL = r"(?:上机|检查|显像|扫描|采集|成像|检测|就诊|注射|exam(?:ination)?|study|scan|acquisition|imaging|service|procedure|performed|STUDY_?DATE|EXAM_?DATE|DOS|DOE|date of (?:exam(?:ination)?|study|scan|service))"
-REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|发报|发放|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|rpt|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
+REPORT_LABEL = r"(?:报告|审核|签发|成文|成稿|出报告|出具|发布|发报|发放|诊断书|出单|判读|审签|复核|出片|打印|report(?:ed)?|signed|verified|issued|approved|sign-?off|rpt|final(?=\s*:)|released|finali[sz]ed|RPT_?DATE|DOR|date of report)"
 WHEN = r"\s*(?:日期|时间|日|date|time|on|于)?(?:\s*\(?[A-Za-z ]*\)?)?\s*[\]:| ]*\s*"
 NO_TITLE = "".join(
     f"(?<!{word})" for word in ("CT", "MR", "诊断", "检查", "显像", "扫描", "影像", "随访", "ECT", "描述")
 )  # …PET/CT报告 2025-11-18: a title
 SHORT_DATE = r"\d{2}[-./年]\d{1,2}[-./月]\d{1,2}(?!\d)日?"  # 24/11/06, after a label only
-BOTH_DATES = rf"检查[及和与、/]\s*报告(?:日期|时间)?\s*(?:均|同)?为?\s*[:]?\s*{DATE}"
+BOTH_DATES = rf"检查[及和与、/]\s*报告(?:日期|时间)?\s*[:]?\s*(?:均|同)?为?\s*[:]?\s*{DATE}"
 EXAM_DATE = re.compile(rf"{BOTH_DATES}|(?<!申请)(?<!既往){EXAM_LABEL}{WHEN}(?P<date>{DATE}|{SHORT_DATE})", re.I | re.A)
 REPORT_DATE = re.compile(
-    rf"{BOTH_DATES}|(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:\d{{1,2}}:\d{{2}}\s*)?\(?(?:出?报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成)?报告|报告(?:完成|签发|出具|发出)?于\s*{DATE}|(?:^|[|\s])报\s*{DATE}",
+    rf"{BOTH_DATES}|(?:(?:{NO_TITLE}{REPORT_LABEL}|报告(?=[日时]|\s*[:|])){WHEN}|诊断(?:日期|时间)\s*[\]:| ]*\s*)(?P<date>{DATE}|{SHORT_DATE})|(?P<before>{DATE})\s*(?:\d{{1,2}}:\d{{2}}\s*)?\(?(?:出?报告?|签发|发出|出具)(?![\u4e00-\u9fff:])|[当同]日(?:出具|发出|完成|签发)?报告|报告(?:完成|签发|出具|发出)?于\s*{DATE}|(?:^|[|\s])报\s*{DATE}",
     re.I | re.A,
 )
 MONTH_DAY = r"(?:[一二三四五六七八九十]{1,2}\s*月\s*[一二三四五六七八九十]{1,3}\s*日|\d{1,2}\s*月\s*\d{1,2}\s*日?|(?<![\d.])(?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])(?![\d.-]))"
