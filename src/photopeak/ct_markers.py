@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import label
-from scipy.spatial.transform import Rotation
 
 from photopeak.evidence import Evidence, Volume
 from photopeak.measurement import Measurement, Place, Quantity
@@ -136,6 +135,8 @@ def rotation(placed: list[tuple[int, Placed, Placed]]) -> Iterable[Measurement]:
     if math.sqrt(float(sizes[1]) / len(placed)) < SHORTEST_ARM_MM:
         return
     sign = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(left @ right)))])
+    from scipy.spatial.transform import Rotation  # slow to import, and few studies have three sources
+
     turn = Rotation.from_matrix((left @ sign @ right).T).as_rotvec(degrees=True)
     variance = float(np.mean([(a[1] ** 2).sum() + (b[1] ** 2).sum() for _, a, b in placed])) / 3
     leverage = (ct**2).sum() * np.eye(3) - ct.T @ ct
