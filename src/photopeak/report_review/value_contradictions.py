@@ -551,9 +551,10 @@ def dates(material: Material, elements: Elements, setting: Setting) -> Iterator[
     done = date_in(plain, examined) if examined else None
     written = date_in(plain, reported) if reported else None
     if examined and reported and done and written:
-        named_behind = re.match(r"\s*(?:检查|显像|扫描)", plain[reported.end : reported.end + 4]) or re.match(
-            r"\s*(?:审签|签发|报告|出具|审核)", plain[examined.end : examined.end + 4]
-        )  # 登记与审签:6月12日检查;6月13日审签
+        # 登记与审签:6月12日检查;6月13日审签
+        named_behind = re.match(r"(?:检查|显像|扫描)(?=[;,。\n])", plain[reported.end :]) or re.match(
+            r"(?:审签|签发|报告|出具|审核)(?=[;,。\n])", plain[examined.end :]
+        )
         if written < done and not named_behind:
             yield defect(
                 material, "DATE_ORDER", examined, reported, en="reported before it was examined", zh="报告日期早于检查日期"
