@@ -57,6 +57,21 @@ def committed(_databases):
 
 
 @pytest.fixture
+def port(committed):
+    """The port of a receiver without TLS, on this test's database."""
+    import socket
+
+    from photopeak_centre.evidence import receive
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    server = receive.serve("127.0.0.1", number, "PHOTOPEAK", None, block=False)
+    yield number
+    server.shutdown()
+
+
+@pytest.fixture
 def home():
     return Path(settings.HOME)
 

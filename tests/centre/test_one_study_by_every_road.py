@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import socket
 import subprocess
 import threading
 import urllib.request
@@ -16,7 +15,7 @@ from pydicom import dcmread
 
 from cast import centre, person, signed_in
 from photopeak.phantom.flood import flood_files
-from photopeak_centre.evidence import receive, store
+from photopeak_centre.evidence import store
 from photopeak_centre.evidence.models import Blob, HandIn, Held, Item, Sender, Study, WatchedFolder
 from photopeak_centre.evidence.retention import delete_what_was_kept_long_enough
 from photopeak_centre.evidence.watch import look
@@ -25,16 +24,6 @@ from photopeak_centre.jobs.models import Job
 
 STORESCU = Path("/usr/bin/storescu")
 IMAGES, SECRET = 12, "a" * 32
-
-
-@pytest.fixture
-def receiver(committed):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    server = receive.serve("127.0.0.1", number, "PHOTOPEAK", None, block=False)
-    yield number
-    server.shutdown()
 
 
 @pytest.fixture
@@ -73,7 +62,7 @@ def upload(address, cookie, hand_in, path):
             assert answer.status == 200
 
 
-def test_one_study_by_two_associations_an_upload_and_a_folder_at_once(receiver, served, images, tmp_path, monkeypatch):
+def test_one_study_by_two_associations_an_upload_and_a_folder_at_once(port, served, images, tmp_path, monkeypatch):
     if not STORESCU.exists():
         if os.environ.get("CI"):
             pytest.fail("dcmtk must be installed")
@@ -93,7 +82,7 @@ def test_one_study_by_two_associations_an_upload_and_a_folder_at_once(receiver, 
     problems, begin = [], threading.Barrier(4)
 
     def associate():
-        words = [str(STORESCU), "-aec", "PHOTOPEAK", "127.0.0.1", str(receiver), *map(str, images)]
+        words = [str(STORESCU), "-aec", "PHOTOPEAK", "127.0.0.1", str(port), *map(str, images)]
         return subprocess.run(words, capture_output=True, timeout=120, check=True)
 
     roads = {

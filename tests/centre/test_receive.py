@@ -16,16 +16,6 @@ from photopeak_centre.hospitals.models import Organisation
 STORESCU = Path("/usr/bin/storescu")
 
 
-@pytest.fixture
-def port(committed):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    server = receive.serve("127.0.0.1", number, "PHOTOPEAK", None, block=False)
-    yield number
-    server.shutdown()
-
-
 @pytest.fixture(scope="module")
 def flood(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flood")

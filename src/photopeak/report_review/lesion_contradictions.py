@@ -240,19 +240,8 @@ def perfusion_negation(material: Material, elements: Elements, setting: Setting)
     if material.exam.type != "MPI" or not material.report.has("findings"):
         return
     plain = material.report.plain
-    even = next(
-        (one for part in material.report.of("findings") for one in PERFUSED.finditer(plain, part.start, part.end)), None
-    )
-    if even is None or any(_affirmed_words(plain, part.start, part.end, DEFECT) for part in material.report.of("findings")):
-        return
-    for part in material.report.of("impression"):
-        told = _affirmed_words(plain, part.start, part.end, ISCHAEMIC)
-        if told:
-            yield defect(
-                material, "NEGATION_CONTRADICTION", Span(start=even.start(), end=even.end()), told,
-                en="normal in the findings, diseased in the impression", zh="所见为未见异常，结论为有病变",
-            )  # fmt: skip
-            return
+    if not any(_affirmed_words(plain, part.start, part.end, DEFECT) for part in material.report.of("findings")):
+        yield from _even_but_diseased(material, PERFUSED, ISCHAEMIC)
 
 
 WHOLE_NORMAL = re.compile(
@@ -264,21 +253,21 @@ SPREAD = re.compile(r"(?:多发|广泛|全身|骨)[^。;,]{0,8}转移")
 @check
 def whole_negation(material: Material, elements: Elements, setting: Setting) -> Iterator[Defect]:
     """A body, or a skeleton, that is normal throughout in the findings and full of metastases in the impression."""
-    findings = _described(material)
+    if not any(f.abnormal or f.suvs or f.sizes for f in _described(material)):
+        yield from _even_but_diseased(material, WHOLE_NORMAL, SPREAD)
+
+
+def _even_but_diseased(material: Material, even: re.Pattern[str], disease: re.Pattern[str]) -> Iterator[Defect]:
+    """The findings hold `even`, and the impression affirms `disease`."""
     plain = material.report.plain
-    even = next(
-        (one for part in material.report.of("findings") for one in WHOLE_NORMAL.finditer(plain, part.start, part.end)), None
-    )
-    if even is None or any(f.abnormal or f.suvs or f.sizes for f in findings):
-        return
-    for part in material.report.of("impression"):
-        told = _affirmed_words(plain, part.start, part.end, SPREAD)
-        if told:
-            yield defect(
-                material, "NEGATION_CONTRADICTION", Span(start=even.start(), end=even.end()), told,
-                en="normal in the findings, diseased in the impression", zh="所见为未见异常，结论为有病变",
-            )  # fmt: skip
-            return
+    normal = next((one for part in material.report.of("findings") for one in even.finditer(plain, part.start, part.end)), None)
+    affirmed = (_affirmed_words(plain, part.start, part.end, disease) for part in material.report.of("impression"))
+    told = next((one for one in affirmed if one), None)
+    if normal is not None and told is not None:
+        yield defect(
+            material, "NEGATION_CONTRADICTION", Span(start=normal.start(), end=normal.end()), told,
+            en="normal in the findings, diseased in the impression", zh="所见为未见异常，结论为有病变",
+        )  # fmt: skip
 
 
 def _affirmed_words(plain: str, start: int, end: int, words: re.Pattern[str]) -> Span | None:

@@ -247,8 +247,7 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
     concluded = material.report.of("impression")
     if not concluded or not material.report.has("findings"):
         return
-    before = plain[: min(part.start for part in concluded)]
-    numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
+    before, numbers = _before_impression(material)
     rates = _beside("GFR", before)
     rates += [one + other for number, one in enumerate(rates) for other in rates[number + 1 :]]  # a total that was not stated
     near = {"GFR": rates, "LVE": _beside("EF|射血", before)}
@@ -263,11 +262,21 @@ def repeated_values(material: Material, elements: Elements, setting: Setting) ->
                     continue
                 if any(abs(value - one) <= (2 * WHOLE if name == "LVEF" else WHOLE) for one in pool):
                     continue
-                yield defect(
-                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
-                    en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
-                )  # fmt: skip
+                yield _nowhere_before(material, found, value)
                 return
+
+
+def _nowhere_before(material: Material, found: re.Match[str], value: float) -> Defect:
+    return defect(
+        material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
+        en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
+    )  # fmt: skip
+
+
+def _before_impression(material: Material) -> tuple[str, list[float]]:
+    """The text before the impression, and the numbers in it."""
+    before = material.report.plain[: min(part.start for part in material.report.of("impression"))]
+    return before, [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
 
 
 WHOLE, EXACT = 0.51, 0.051  # rounding to the unit, and to the first decimal
@@ -289,8 +298,7 @@ def repeated_measures(material: Material, elements: Elements, setting: Setting) 
     concluded = material.report.of("impression")
     if not concluded or not material.report.has("findings"):
         return
-    before = plain[: min(part.start for part in concluded)]
-    numbers = [float(one) for one in re.findall(r"(?<![\d.])\d+(?:\.\d+)?", before)]
+    _, numbers = _before_impression(material)
     said = material.report.said("findings")
 
     def known(value: float, least: float) -> bool:
@@ -306,18 +314,12 @@ def repeated_measures(material: Material, elements: Elements, setting: Setting) 
                 and re.search(r"\d\s*x\s*\d|[cm]mx", said)
                 and not _earlier(plain, found.start(), found.end())
             ):
-                yield defect(
-                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
-                    en=f"{told[0]:g} stands nowhere before the impression", zh=f"{told[0]:g} 未见于结论之前",
-                )  # fmt: skip
+                yield _nowhere_before(material, found, told[0])
                 return
         for found in TOLD_SUV.finditer(plain, part.start, part.end):
             value = float(found.group(1))
             if TOLD_SUV.search(said) and not known(value, 0.051) and not _earlier(plain, found.start(), found.end()):
-                yield defect(
-                    material, "VALUE_MISMATCH", Span(start=found.start(), end=found.end()),
-                    en=f"{value:g} stands nowhere before the impression", zh=f"{value:g} 未见于结论之前",
-                )  # fmt: skip
+                yield _nowhere_before(material, found, value)
                 return
 
 
